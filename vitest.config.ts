@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 import { limitMs, measureTimeFactor } from './test/support/time-limits.ts'
 
 process.env.HEADRACE_TEST_TIME_FACTOR ??= String(measureTimeFactor())
@@ -8,24 +9,28 @@ if (process.env.HEADRACE_TEST_SEED === undefined) {
   process.stderr.write(`HEADRACE_TEST_SEED=${process.env.HEADRACE_TEST_SEED} repeats this run\n`)
 }
 
+// Servers that live for minutes: the second compiler of the JVM takes more of the cores than it gives back. A fifth of what Spark's
+// tests take.
+if (process.env.HEADRACE_TEST_LONG_SUITE === undefined)
+  process.env.JAVA_TOOL_OPTIONS ??= '-XX:TieredStopAtLevel=1'
+
 /** Real parts may be slow to start; what waits for them is no use of a core: two files at a time on two cores. */
 const system = { pool: 'forks', testTimeout: limitMs(180_000), maxWorkers: 2 } as const
 
 /** Folders of tests that start real parts; all others are fast. */
 const SYSTEM = ['cli', 'integration', 'conformance', 'service', 'docs', 'examples']
 
-/** Drills whose outcome is a time, or a disk of its own. */
-const ALONE = ['bad-files', 'disk', 'flood', 'service-steps'].map((name) => `test/faults/${name}.test.ts`)
-
 /**
- * Four groups, one after the other. `fast`: parallel threads. `system`: real parts, each worker with a broker of its own. `faults`: what
- * is killed, cut and filled. `alone`: those of them that must have the machine to themselves.
+ * Three groups, one after the other, two files at a time. `fast`: nothing but our own code. `system`: real parts, each worker with a
+ * broker of its own. `faults`: what is killed, cut and filled.
  */
 export default defineConfig({
   test: {
     isolate: false,
     testTimeout: limitMs(20_000),
     hookTimeout: limitMs(120_000),
+    maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -50,20 +55,8 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          exclude: ALONE,
           ...system,
           sequence: { groupOrder: 2 },
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'alone',
-          include: ALONE,
-          ...system,
-          fileParallelism: false,
-          maxWorkers: 1,
-          sequence: { groupOrder: 3 },
         },
       },
     ],

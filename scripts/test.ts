@@ -83,12 +83,14 @@ const LONG_SUITES: Record<string, { files: string[]; env: Record<string, string>
   jobs: { files: ['test/service/job-walks.test.ts'], env: { HEADRACE_TEST_JOB_WALKS: '500' } },
   cases: {
     files: [
+      'test/dataset/growth.test.ts',
       'test/conformance/engines.test.ts',
       'test/conformance/stores.test.ts',
       'test/conformance/store-faults.test.ts',
       'test/integration/encodings.test.ts',
       'test/integration/values.test.ts',
       'test/integration/kafka.test.ts',
+      'test/integration/kafka-logins.test.ts',
       'test/service/table-parts.test.ts',
     ],
     env: {},

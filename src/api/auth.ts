@@ -1,4 +1,7 @@
-/** Who asks, and whether the role may. Another tenant's things look like things that do not exist. */
+/**
+ * Identifies the caller, and checks whether the role may make the request. Objects of other tenants look as
+ * if they did not exist.
+ */
 import type { FastifyRequest } from 'fastify'
 import type { Service } from '../control/service.ts'
 import { failure, HeadraceError } from '../core/errors.ts'
@@ -6,7 +9,7 @@ import type { Principal } from '../core/service/nouns.ts'
 import { mayRole, type Route } from './route.ts'
 import type { Strangers } from './strangers.ts'
 
-/** What decides on requests: the use cases, and how often a stranger may try. */
+/** What decides on requests: the use cases, and the limit of tries without a token. */
 export interface Door {
   service: Service
   strangers: Strangers
@@ -43,7 +46,7 @@ export async function principalOf(
   return principal
 }
 
-/** Says who asks, and how often a minute they may. */
+/** Returns the caller, and the caller's requests per minute. */
 export async function admit(
   door: Door,
   request: FastifyRequest,
@@ -54,7 +57,7 @@ export async function admit(
     request.limit = await door.service.requestLimit(request.principal.tenantId)
 }
 
-/** The tenant of the request: the token's own. An operator names one in the path. */
+/** The tenant of the request: that of the token. An operator names one in the path. */
 export function tenantOf(
   { principal }: { principal: Principal | undefined },
   named: string | undefined,

@@ -1,6 +1,5 @@
 /**
- * Binds a route of the list to the server: its schema and what it says of itself, who is let in, and the
- * handler that runs it.
+ * Binds a route of the list to the server: its schema and description, its access control, and its handler.
  */
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
@@ -46,14 +45,14 @@ const IF_MATCH = Type.Optional(
   Type.String({ maxLength: 40, description: 'ETag of the version that the change is based on.' }),
 )
 
-/** Of a request, what is the same for all routes; the rest is what the route's schemas say. */
+/** The part of a request that is the same for all routes. The schemas of the route describe the rest. */
 interface Sent {
   Params: { tenant_id?: string }
   Querystring: { dry_run?: boolean }
   Headers: { 'idempotency-key'?: string }
 }
 
-/** Counts requests, and refuses those that are too many. */
+/** Counts requests, and refuses excess ones. */
 export type Limiter = preHandlerAsyncHookHandler
 
 /** Adds a route to the server. */
@@ -74,7 +73,7 @@ export function bindRoute(app: FastifyInstance, services: Services, route: Route
       headers: headersOf(route),
       response: { ...successOf(route), ...problemsOf(route) },
     },
-    // Who it is comes before anything else is said: a stranger learns nothing from our validation.
+    // The caller is checked first: a stranger learns nothing from our validation.
     onRequest: [
       async (request): Promise<void> => {
         if (route.needs !== 'anyone') await admit(services.door, request, route)
@@ -118,7 +117,7 @@ function queryOf(route: Route): { querystring?: TSchema } {
   return route.query === undefined ? {} : { querystring: route.query }
 }
 
-/** Who asks what anyone may: the least role, and a tenant that is none. */
+/** The caller of a route for anyone: the least role, and no tenant. */
 const NOBODY: Principal = { name: 'nobody', role: 'viewer', tenantId: '' }
 
 async function handle(
@@ -138,7 +137,7 @@ async function handle(
     key: route.repeatable ? request.headers['idempotency-key'] : undefined,
     version: versionOf(request.headers['if-match']),
   }
-  // An operator may name any tenant; one that is not there is said so before anything is tried with it.
+  // An operator may name any tenant. A missing one is reported before anything else happens.
   if (named !== undefined && by.tenantId === undefined) await service.getTenant(asked.tenantId)
   const dry = hasDryRun(route) && request.query.dry_run === true
   const { status, body, version } = await route.run(dry ? rehearsal : service, asked)
@@ -148,7 +147,7 @@ async function handle(
   return body
 }
 
-/** `"3"` or `W/"3"`; `*` matches what there is. */
+/** `"3"` or `W/"3"`. `*` matches any version. */
 function versionOf(text: string | undefined): number | undefined {
   if (text === undefined || text === '*') return undefined
   const match = /^(?:W\/)?"(\d{1,9})"$/.exec(text)

@@ -1,7 +1,7 @@
 /**
- * Events as a stream (server-sent events): each with its number, so that a client that was cut off goes on
- * where it was. One look at the database serves all streams of a process; those of the tenants that it found
- * something for then read it, each with its own rights.
+ * Events as a stream (server-sent events): each has its number, so a client that lost its connection
+ * continues where it was. One database query serves all streams of a process. Streams of tenants with news
+ * then read them, each with its own rights.
  */
 import type { ServerResponse } from 'node:http'
 import { pause } from '../core/waiting.ts'
@@ -12,14 +12,12 @@ import { admit, principalOf, type Door } from './auth.ts'
 import type { Limiter } from './bind-route.ts'
 
 const LOOK_MS = 500
-/**
- * How often a quiet stream says that it is there, and every stream is asked whether its token still holds.
- */
+/** How often a quiet stream sends a sign of life, and every token is checked again. */
 const PING_MS = 15_000
 const PAGE = 500
-/** Of a tenant, or of all operators, in one process. */
+/** For one tenant, or for all operators, in one process. */
 const STREAMS_MAX = 20
-/** A client that does not read is let go when so much waits for it. */
+/** A client that does not read is disconnected when this much waits for it. */
 const WAITING_BYTES = 1024 * 1024
 /** How long the end of a stream may take to reach its client. */
 const END_MS = 1_000
@@ -68,7 +66,7 @@ type StreamRequest = FastifyRequest<StreamQuery>
 
 const ROUTE = { needs: 'viewer', summary: 'Read events' } as const
 
-/** Behind which event it begins: the one that the client had last, else the newest. */
+/** The event after which the stream starts: the last one that the client has, else the newest. */
 async function startOf(service: Service, request: StreamRequest): Promise<string> {
   const asked = request.headers['last-event-id'] ?? request.query.after
   if (asked === undefined) return (await service.news()).newest
@@ -97,7 +95,7 @@ async function stream(door: Door, bell: Bell, { request, raw, tenantId, after }:
   let checkedMs = performance.now()
   while (!raw.destroyed && !bell.closed) {
     seat.listen()
-    // What cannot be read now is read with the next ping.
+    // Events that cannot be read now are read with the next ping.
     const events = await door.service.events(tenantId, after, PAGE).catch(() => [])
     for (const event of events)
       raw.write(`id: ${event.event_id}\nevent: ${event.event}\ndata: ${JSON.stringify(event)}\n\n`)
@@ -116,8 +114,7 @@ async function stream(door: Door, bell: Bell, { request, raw, tenantId, after }:
 }
 
 /**
- * False once the token was revoked, or its tenant suspended; a database that cannot be asked takes nothing
- * away.
+ * False once the token is revoked or its tenant suspended. If the database is unreachable, the access stays.
  */
 async function stillMay(door: Door, request: FastifyRequest): Promise<boolean> {
   return principalOf(door, request, ROUTE).then(
@@ -127,9 +124,9 @@ async function stillMay(door: Door, request: FastifyRequest): Promise<boolean> {
 }
 
 interface Seat {
-  /** From now on news are news. */
+  /** From now on, news are reported. */
   listen(): void
-  /** Resolves when there were some since `listen`, or after so long. */
+  /** Resolves if there were news since `listen`, or after this time. */
   news(mostMs: number): Promise<void>
   wake(): void
   [Symbol.dispose](): void
@@ -142,7 +139,7 @@ interface Bell {
   close(): void
 }
 
-/** Looks for events as long as somebody sits there, and wakes those whom they concern. */
+/** Looks for events while anyone listens, and wakes the listeners that they concern. */
 function createBell(service: Service): Bell {
   const seats = new Set<{ tenantId: string | undefined; wake(): void }>()
   let closed = false
@@ -154,8 +151,8 @@ function createBell(service: Service): Bell {
       const news = await service.news(seen).catch(() => undefined)
       if (news === undefined) continue
       const whose = new Set(news.tenants)
-      // The first look says only how far: what came before it, and after a stream read, is nobody's news
-      // otherwise.
+      // The first query only finds the present end: earlier events concern nobody, because a stream read them
+      // before.
       for (const seat of seats)
         if (seen === undefined || (seat.tenantId === undefined ? whose.size > 0 : whose.has(seat.tenantId)))
           seat.wake()

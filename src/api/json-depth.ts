@@ -1,6 +1,6 @@
 /**
- * How deep JSON nests, found in its text: what is read, checked, compared and written level by level must not
- * be deeper than their stacks.
+ * Checks in the text how deep JSON nests: code that reads, checks, compares and writes it level by level
+ * needs its stack.
  */
 import { LIMITS } from '../core/limits.ts'
 

@@ -12,8 +12,7 @@ interface FromFastify {
 }
 
 /**
- * Any error as one of the table. What is ours keeps its code; what the framework refused is the request's
- * fault.
+ * Any error as one of the table. Our own keep their code; errors of the framework are those of the request.
  */
 export function problemOf(error: unknown): HeadraceError {
   if (error instanceof HeadraceError) return error
@@ -31,7 +30,7 @@ export function problemOf(error: unknown): HeadraceError {
   }
   if (statusCode === 413 || statusCode === 415 || statusCode === 400)
     return failure('request_invalid', { reason: message, status: statusCode }, error)
-  // Class 22 of PostgreSQL's codes: a value that no column can hold, a zero byte in a text for example.
+  // Class 22 of PostgreSQL's codes: a value that no column can hold, for example a zero byte in a text.
   if (/^22[0-9A-Z]{3}$/.test(String(code ?? '')))
     return failure(
       'request_invalid',
@@ -67,7 +66,7 @@ export function answerProblem(
     })
   if (status === 429) reply.header('retry-after', String(error.params.seconds ?? 1))
   if (status === 401) reply.header('www-authenticate', 'Bearer')
-  // What went wrong inside is in our log, not in an answer.
+  // Internal details belong into our log, not into an answer.
   const detail = ours ? 'Something failed inside the service; its log has the details.' : error.message
   return reply
     .code(status)
@@ -84,10 +83,10 @@ export function answerProblem(
     })
 }
 
-/** What a request said is told back in part: an answer is not many times as long as what was asked. */
+/** The answer repeats only part of a long request: it must not be many times as long. */
 const TEXT_CHARS = 32_768
 const PARAMS_CHARS = 65_536
-/** A sign takes up to six in JSON. */
+/** A character takes up to six in JSON. */
 const cut = (text: string): string =>
   JSON.stringify(text).length <= TEXT_CHARS ? text : `${text.slice(0, TEXT_CHARS / 6)}...`
 

@@ -1,6 +1,4 @@
-/**
- * The reference of the API as a page: made from the OpenAPI document, with nothing fetched from elsewhere.
- */
+/** The reference of the API as a page: made from the OpenAPI document; it loads nothing from elsewhere. */
 import type { FastifyInstance } from 'fastify'
 import type { Limiter } from './bind-route.ts'
 
@@ -13,7 +11,7 @@ interface Operation {
 }
 
 export function addReference(app: FastifyInstance, limited: Limiter): void {
-  // The same for everybody, and made of all routes: once.
+  // The same for everybody, and made from all routes: build it once.
   let page: string | undefined
   app.get('/api/v1/reference', { schema: { hide: true }, onRequest: limited }, (_, reply) => {
     page ??= pageOf(app)

@@ -1,18 +1,18 @@
 /**
- * What a route of the API is: data, so that one list makes the server, its description and the test of who
- * may do what.
+ * The type of an API route. Routes are data, so one list makes the server, its description and the test of
+ * permissions.
  */
 import type { Static, TSchema, TUndefined, TUnknown } from 'typebox'
 import type { Service } from '../control/service.ts'
 import type { Principal, Role } from '../core/service/nouns.ts'
 
-/** All of the API lies below it. */
+/** All of the API is below it. */
 export const PREFIX = '/api/v1'
 
-/** A request that the route's schemas hold for. */
+/** A request that satisfies the schemas of its route. */
 export interface Asked<Path = unknown, Query = unknown, Body = unknown> {
   by: Principal
-  /** Of the path, and by then known to be the caller's. */
+  /** From the path. The caller's access has been checked. */
   tenantId: string
   path: Path
   query: Query
@@ -41,19 +41,19 @@ export interface Route<
   /** For people, in the reference. */
   summary: string
   tag: string
-  /** The least role that may; `anyone` needs no token. */
+  /** The least role that may call it. `anyone` needs no token. */
   needs: Role | 'anyone'
   params?: Path
   query?: Query
   body?: Body
-  /** What it answers with when it succeeds; nothing for 204. */
+  /** The answer on success. None for 204. */
   answer?: Answer
   status: number
-  /** Takes an Idempotency-Key. */
+  /** Accepts an Idempotency-Key. */
   repeatable?: boolean
-  /** Changes nothing, though it is no GET: it has no dry run. */
+  /** Changes nothing, although it is no GET: it has no dry run. */
   reads?: boolean
-  /** Takes If-Match and gives an ETag. */
+  /** Accepts If-Match and returns an ETag. */
   versioned?: boolean
   run(
     service: Service,
@@ -61,7 +61,7 @@ export interface Route<
   ): Promise<Answered<Static<Answer>>>
 }
 
-/** A route whose `run` is held to its schemas: it gets what they let in and gives what its answer says. */
+/** A route whose `run` must fit its schemas: they describe what it gets and what it returns. */
 export function route<
   Path extends TSchema = TUnknown,
   Query extends TSchema = TUnknown,
@@ -76,7 +76,7 @@ export async function noContent(work: Promise<void>): Promise<Answered<undefined
   return { body: await work.then(() => undefined) }
 }
 
-/** An answer with its version as ETag; one of something deleted has none. */
+/** An answer with its version as ETag. The answer of a deletion has none. */
 export async function versioned<Body extends { version?: number }>(
   work: Promise<Body>,
 ): Promise<Answered<Body>> {
@@ -84,7 +84,7 @@ export async function versioned<Body extends { version?: number }>(
   return { body, version: body.version }
 }
 
-/** Whether it can be asked for with `dry_run=true`. */
+/** Whether it accepts `dry_run=true`. */
 export const hasDryRun = (route: Route): boolean => route.method !== 'GET' && route.reads !== true
 
 const RANK: Record<Role, number> = { viewer: 0, editor: 1, owner: 2, operator: 3 }

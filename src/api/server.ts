@@ -27,7 +27,7 @@ import { TENANT_ROUTES } from './routes/tenants.ts'
 import { Problem } from '../control/schemas/fields.ts'
 import { createStrangers } from './strangers.ts'
 
-/** Every route that is data; the others are added below, each by the file that answers it. */
+/** All routes that are data. Other routes are added below, each by the file that answers it. */
 export const ROUTES: Route[] = [...SERVICE_ROUTES, ...TENANT_ROUTES, ...PURCHASE_ROUTES, ...JOB_ROUTES]
 
 declare module 'fastify' {
@@ -41,11 +41,11 @@ export interface ApiOptions {
   service: Service
   /** Answers dry runs: like the service, but changes nothing. */
   rehearsal: Service
-  /** Told of errors that are ours. */
+  /** Called with errors of ours. */
   log(event: Record<string, unknown>): void
 }
 
-/** Texts of a path, a query or a header become the numbers they are; in a body "4" is not 4. */
+/** Texts of a path, a query or a header become numbers where needed. In a body, "4" is not 4. */
 const strict = new Ajv({ coerceTypes: false, useDefaults: true, allErrors: false, strict: false })
 const lenient = new Ajv({ coerceTypes: true, useDefaults: true, allErrors: false, strict: false })
 for (const ajv of [strict, lenient]) addFormats.default(ajv, ['date-time', 'uuid'])
@@ -103,8 +103,8 @@ export async function createApi({ service, rehearsal, log }: ApiOptions): Promis
 }
 
 /**
- * Browsers keep connections ready on which they have asked nothing. To Node they are not idle, and would hold
- * up the end.
+ * Browsers open connections in advance without a request. Node does not treat them as idle, and they would
+ * delay the end.
  */
 function dropUnusedConnections(app: FastifyInstance): void {
   const sockets = new Set<Socket>()
@@ -128,7 +128,7 @@ const OPENAPI = (version: string) => ({
   components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
 })
 
-/** Before anything walks through them. */
+/** Runs before any code walks through the bodies. */
 function refuseDeepBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {

@@ -1,9 +1,9 @@
 /**
- * How often a client that has shown no valid token may try, before anything is looked up. Each address has so
- * many tries at once, and gets one back every half second. A token that was valid within the last hour costs
- * no try, and one that turns out to be valid gives its try back. So a client that shares an address with a
- * flood (one NAT, one proxy) does not notice it if it was here before, and gets in as tries come back if it
- * is new. A request without a token costs a try as well.
+ * Limits how often a client without a valid token may try, before any lookup. Each address has this many
+ * tries at once, and regains one every half second. A token that was valid within the last hour costs no try,
+ * and one that proves valid returns its try. So a client that shares an address with a flood (one NAT, one
+ * proxy) does not notice it if it was here before, and gets in as tries come back if it is new. A request
+ * without a token costs a try as well.
  */
 import { createHash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
@@ -11,16 +11,16 @@ import { failure } from '../core/errors.ts'
 import { groupsOf } from '../core/ip-address.ts'
 
 export interface Strangers {
-  /** Takes a try. Throws `too_many_tries` when there is none. */
+  /** Takes a try. Throws `too_many_tries` if there is none. */
   enter(address: string, token: string | undefined): Try
 }
 
 export interface Try {
-  /** The token is valid: the try is given back, and the token known. */
+  /** The token is valid: returns the try, and remembers the token. */
   held(): void
-  /** It is not. */
+  /** The token is invalid. */
   failed(): void
-  /** Nothing is known of it: who answers that was away. */
+  /** Nothing is known: the database was away. */
   undone(): void
 }
 
@@ -51,7 +51,7 @@ export function createStrangers(
 ): Strangers {
   const buckets = new Map<string, Bucket>()
   const known = new Map<string, number>()
-  /** Tokens that are being looked up: many requests with one token are one look-up, and one try. */
+  /** Tokens under lookup: many requests with one token are one lookup, and one try. */
   const underWay = new Set<string>()
   const refilled = (bucket: Bucket, at: number): Bucket => ({
     left: Math.min(limits.tries, bucket.left + ((at - bucket.atMs) / 1_000) * limits.perSecond),
@@ -77,7 +77,7 @@ export function createStrangers(
           seconds: Math.ceil((1 - bucket.left) / limits.perSecond),
         })
       bucket.left -= 1
-      // The newest last: the first are those that were quiet the longest.
+      // The newest goes last: the first ones were quiet the longest.
       buckets.delete(network)
       buckets.set(network, bucket)
       trim(buckets, limits.addresses)
@@ -109,7 +109,7 @@ function trim(map: Map<string, unknown>, most: number): void {
   }
 }
 
-/** Of IPv6 the first half: who has one address of it has all. */
+/** For IPv6 the first half: the holder of one address has all of that network. */
 function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '')
   if (!isIPv6(plain)) return plain

@@ -1,6 +1,6 @@
 /**
- * The CLI's way to a service: on this machine without any setting, elsewhere by a profile of `headrace login`
- * or HEADRACE_URL and HEADRACE_TOKEN.
+ * The CLI's connection to a service: on this machine without any setting, elsewhere through a profile of
+ * `headrace login` or HEADRACE_URL and HEADRACE_TOKEN.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -23,7 +23,7 @@ interface Problem {
   params?: Record<string, unknown>
 }
 
-/** The most that the service puts on a page. */
+/** The service's limit for a page. */
 const PAGE = 500
 
 export function createClient(): Client {
@@ -66,7 +66,7 @@ async function list<T>(
   return { items, ...(next === undefined ? {} : { next }) }
 }
 
-/** The id of the tenant of this name or id, of the token's own, or of the only one that there is. */
+/** The ID of the tenant with this name or ID, of the token's tenant, or of the only one that exists. */
 async function tenantOf(call: Client['call'], wanted: string | undefined): Promise<string> {
   if (wanted !== undefined && isId(wanted)) return wanted
   const me = await call<{ tenant_id: string | null }>('GET', '/me')

@@ -70,7 +70,7 @@ async function onSchedule(dataset: string, flags: Flags, app: App, out: Output):
   await app.atTicks(dataset, 'processed', {
     signal: stopSignal(),
     begun: (schedule) => out.say(`The batch of ${dataset} runs on ${schedule}. Stop with Ctrl-C.`),
-    // A batch that fails says why; the next tick tries again.
+    // A batch that fails reports why; the next tick tries again.
     action: () =>
       runOnce(dataset, { ...flags, hold: [], release: [] }, app, out).catch(
         (error: unknown) => void printError(error, out.format),

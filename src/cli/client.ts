@@ -1,6 +1,6 @@
-/** The service as the CLI reaches it: the API with a profile's address, token and tenant. */
+/** The service, as the CLI reaches it: the API with the address, token and tenant of a profile. */
 export interface Client {
-  /** Sends a request and gives the body of its answer. Throws the error that the service answered. */
+  /** Sends a request and returns the body of the answer. Throws the error that the service returned. */
   call<T = Record<string, unknown>>(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
@@ -11,13 +11,11 @@ export interface Client {
     path: string,
     options?: { query?: CallOptions['query']; limit?: number },
   ): Promise<{ items: T[] } & Record<string, unknown>>
-  /** From now on changes are dry runs. */
+  /** From now on, changes are dry runs. */
   rehearse(): void
-  /**
-   * Id of the tenant that a command is about: named, of the profile, of the token, or the only one there is.
-   */
+  /** ID of the tenant of a command: named, of the profile, of the token, or the only one that exists. */
   tenant(named: string | undefined): Promise<string>
-  /** Stores a profile after trying it. */
+  /** Tries a profile, and stores it. */
   login(profile: {
     name: string
     url: string

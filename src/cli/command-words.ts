@@ -1,4 +1,4 @@
-/** The commands of the program as words: what may follow each of them. */
+/** The commands of the program as words, with what may follow each of them. */
 import type { Command } from 'commander'
 
 /** What may follow a command. */
@@ -7,7 +7,7 @@ export interface Completion {
   at: string
   commands: Word[]
   options: CompletedOption[]
-  /** Words that its first argument may be. */
+  /** The choices of its first argument. */
   choices: string[]
   /** Whether an argument may be a file. */
   takesFiles: boolean
@@ -25,7 +25,7 @@ export interface CompletedOption {
   value: 'none' | 'text' | 'file' | string[]
 }
 
-/** Every command with what may follow it, the program itself first. */
+/** Every command with what may follow it. The program itself comes first. */
 export function completionsOf(command: Command, words: string[] = []): Completion[] {
   const help = command.createHelp()
   const commands = help.visibleCommands(command)

@@ -1,6 +1,6 @@
 /**
- * The scripts that complete in bash, zsh and fish. All follow the words before the cursor to the command they
- * form (`at`), and then offer what may follow it. Nothing of ours runs when a key is pressed.
+ * The completion scripts for bash, zsh and fish. All follow the words before the cursor to the command that
+ * they form (`at`), and then offer what may follow it. Pressing the key runs none of our programs.
  */
 import type { CompletedOption, Completion, Word } from './command-words.ts'
 
@@ -18,7 +18,7 @@ interface Arm {
   body: string
 }
 
-/** Options after which a value comes, by the command that they stand behind. */
+/** Options with a value, by their command. */
 function values(
   all: Completion[],
   body: (value: Exclude<CompletedOption['value'], 'none'>) => string,

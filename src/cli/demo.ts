@@ -6,7 +6,7 @@ import type { Output } from './output.ts'
 export interface DemoOptions {
   messages: number
   files: boolean
-  /** Of the service; another one is taken when it is not free. */
+  /** Of the service. If it is in use, another port is chosen. */
   port: number
   /** End the service and the broker that a demo left running. */
   stop: boolean

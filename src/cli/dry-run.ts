@@ -1,12 +1,12 @@
 /**
- * `--dry-run` of verbs that change something through the service: it checks all that it would and answers as
- * it would.
+ * `--dry-run` for commands that change something through the service: it makes all checks and shows the
+ * answer, but changes nothing.
  */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import type { Output } from './output.ts'
 
-/** Gives a verb the option. */
+/** Adds the option to a command. */
 export function dryRunOf(client: Client, output: () => Output): (command: Command) => Command {
   return (command) => {
     const dry = (): boolean => command.opts<{ dryRun?: boolean }>().dryRun === true

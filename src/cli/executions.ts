@@ -9,7 +9,7 @@ import { TENANT, wholeNumber, type OfTenant } from './options.ts'
 import type { Output } from './output.ts'
 import { showList, showOne } from './service-output.ts'
 
-/** What people look at in one execution. */
+/** The columns of one execution that people look at. */
 export const EXECUTION = [
   'execution_id',
   'status',
@@ -25,7 +25,7 @@ export const EXECUTION = [
   'error_message',
 ]
 
-/** The same in a list, where a row must fit a terminal. */
+/** The columns of a list, where a row must fit a terminal. */
 const COLUMNS = [
   'execution_id',
   'status',
@@ -114,7 +114,7 @@ async function allPath(client: Client, { tenant }: OfTenant): Promise<string> {
   return `/tenants/${await client.tenant(tenant)}/executions`
 }
 
-/** An execution by its id, or the newest of a job by the job's name: who asks why knows the job. */
+/** An execution by its ID, or the newest of a job by the job's name: who asks why knows the job. */
 async function pathOf(client: Client, flags: OfTenant, execution: string): Promise<string> {
   const all = await allPath(client, flags)
   if (isId(execution)) return `${all}/${execution}`

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { failure } from '../core/errors.ts'
 import { jsonFile } from './options.ts'
 
-/** What the file says, as a body of the API: `declaration_file` becomes the text of that file. */
+/** The content of the file as a body for the API: `declaration_file` becomes the text of that file. */
 export function jobOfFile(file: string): unknown {
   const body = jsonFile(file) as { source_config?: Record<string, unknown> }
   const { declaration_file: named, ...config } = body.source_config ?? {}

@@ -1,4 +1,4 @@
-/** Jobs are given by name or by id; the API knows them by id. */
+/** Users give a job by name or by ID. The API needs the ID. */
 import type { Client } from './client.ts'
 import { failure } from '../core/errors.ts'
 import { isId } from '../core/service/nouns.ts'
@@ -14,7 +14,7 @@ export async function jobPath(client: Client, flags: OfTenant, named: string): P
   return `${await jobsPath(client, flags)}/${await jobId(client, flags, named)}`
 }
 
-/** Id of a job that is named or given by its id. */
+/** ID of a job, given by name or ID. */
 export async function jobId(client: Client, flags: OfTenant, named: string): Promise<string> {
   if (isId(named)) return named
   const {

@@ -7,7 +7,7 @@ import type { Body } from './service-output.ts'
 const POLL_MS = 500
 const OPEN = ['scheduled', 'booked', 'running']
 
-/** The execution at this path of the API, once it has ended. */
+/** Waits until the execution at this path of the API has ended, and returns it. */
 export async function waitForEnd(client: Client, path: string, out: Output): Promise<Body> {
   for (let shown = ''; ; await pause(POLL_MS)) {
     const body = await client.call<Body>('GET', path)

@@ -54,7 +54,7 @@ function addList(jobs: Command, client: Client, output: () => Output): void {
     )
 }
 
-/** Verbs that take a job and nothing else. */
+/** Commands whose only argument is a job. */
 function addPlainVerbs(jobs: Command, client: Client, output: () => Output): void {
   const changing = dryRunOf(client, output)
   const verb = (command: Command, description: string, act: (at: string) => Promise<void>): void =>

@@ -1,4 +1,4 @@
-/** headrace offsets: where a stream stands, and moving it. */
+/** headrace offsets: shows the position of a stream, and moves it. */
 import type { Command } from 'commander'
 import type { App, OffsetsRequest } from '../operations/app.ts'
 import { failure } from '../core/errors.ts'

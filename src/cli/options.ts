@@ -1,11 +1,12 @@
-/** Arguments that several verbs share, and the messages for mistakes in them. */
+/** Arguments that several commands share, and the messages for mistakes in them. */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, Option } from 'commander'
 import type { EngineChoice } from '../operations/app.ts'
 import { failure } from '../core/errors.ts'
 import type { EngineName } from '../dataset/declaration.ts'
+import { OUTPUT_FORMATS } from './output.ts'
 
-/** The option of verbs that act for a tenant. */
+/** The option of commands that act for a tenant. */
 export const TENANT: [string, string] = [
   '--tenant <name>',
   'name or ID of the tenant (needed if there are several)',
@@ -29,7 +30,7 @@ export function share(text: string): number {
   return value
 }
 
-/** Memory of a batch or of upkeep, when nothing else is said. */
+/** Default memory of a batch or of upkeep. */
 export function memoryOption(): Option {
   return new Option('--memory <size>', 'memory limit').default(1_073_741_824, '1GiB').argParser(byteSize)
 }
@@ -59,8 +60,8 @@ export function day(text: string): string {
 }
 
 /**
- * An option that may be given several times; its value is a list. `without`: what the help says that none of
- * them means.
+ * An option that may be given several times. Its value is a list. `without`: what it means if none is given,
+ * for the help.
  */
 export function repeatable(
   flags: string,
@@ -94,6 +95,10 @@ export interface EngineFlags {
 export const MASTER = 'start Spark for this run, with this master, e.g. local[2] or spark://host:7077'
 export const CONNECT = 'use this Spark Connect server'
 
+export function outputOption(): Option {
+  return new Option('-o, --output <format>', 'format of the results').choices(OUTPUT_FORMATS)
+}
+
 export function engineOption(): Option {
   return new Option(
     '--engine <engine>',
@@ -105,7 +110,7 @@ export function engineChoice({ engine, master, connect }: EngineFlags): EngineCh
   return { engine, master, connect }
 }
 
-/** A JSON file, or standard input for `-`. Throws `usage` when it is none. */
+/** A JSON file, or standard input for `-`. Throws `usage` if it is not JSON. */
 export function jsonFile(file: string): unknown {
   const text = readFileSync(file === '-' ? 0 : file, 'utf8')
   try {

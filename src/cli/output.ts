@@ -1,11 +1,10 @@
-/**
- * How results are shown: tables for people, JSON for machines; results on stdout, everything else on stderr.
- */
+/** Shows results: tables for people, JSON for machines. Results go to stdout, everything else to stderr. */
 import { styleText } from 'node:util'
 import { HeadraceError, reasonOf, type ErrorCode } from '../core/errors.ts'
 import { foreignVariable } from '../host/settings.ts'
 
-export type OutputFormat = 'table' | 'json'
+export const OUTPUT_FORMATS = ['table', 'json'] as const
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number]
 
 export interface Output {
   readonly format: OutputFormat
@@ -17,8 +16,8 @@ export interface Output {
   /** For people only, on stderr; nothing in JSON mode. */
   say(text: string): void
   /**
-   * What a long job meets on its way, on stderr: a plain line, or `{"note": ...}` in JSON mode, where what
-   * waits must not look as if it hung.
+   * Something that a long job meets on its way, on stderr: a plain line, or `{"note": ...}` in JSON mode,
+   * where a waiting command must not look as if it hung.
    */
   note(text: string): void
   /** One line that is overwritten on a terminal; elsewhere a plain line now and then. */
@@ -72,7 +71,7 @@ export function createOutput(format: OutputFormat): Output {
   }
 }
 
-/** What is wrong before anything was begun: exit code 2. */
+/** Errors before any work has begun: exit code 2. */
 const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'usage',
   'dataset_not_found',
@@ -81,8 +80,8 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
 ])
 
 /**
- * `Error:` with what and where, then `Try:` with the next step; as an object in JSON mode. Returns the exit
- * code.
+ * `Error:` with what happened and where, then `Try:` with the next step; an object in JSON mode. Returns the
+ * exit code.
  */
 export function printError(error: unknown, format: OutputFormat): number {
   const known = error instanceof HeadraceError ? error : undefined

@@ -43,7 +43,11 @@ export function addProduce(program: Command, app: App, output: () => Output): vo
     .option('--folder <path>', 'folder for files (default: the folder that the dataset watches, or incoming)')
     .option('--journal <file>', 'journal file (default: HEADRACE_HOME/journals/<topic>.tsv)', '')
     .option('--partitions <n>', 'Kafka partitions, if the topic must be created', wholeNumber, 4)
-    .option('--compression <codec>', 'compression: none, gzip, snappy, lz4 or zstd', 'none')
+    .addOption(
+      new Option('--compression <codec>', 'compression of messages')
+        .choices(['none', 'gzip', 'snappy', 'lz4', 'zstd'])
+        .default('none'),
+    )
     .option('--duplicates <share>', 'share of messages sent again', share, 0.02)
     .option('--malformed <share>', 'share of broken XML', share, 0.003)
     .option('--late <share>', 'share with an old timestamp', share, 0.01)

@@ -68,7 +68,10 @@ export function addServe(
     })
 }
 
-/** What a person wants to know once it runs. Roles without the API or a database of ours have less to say. */
+/**
+ * What a person wants to know once the service runs. Roles without the API, or without the built-in database,
+ * show less.
+ */
 function readyText({ address, tokenFile, databaseFolder }: Served, seconds: number): string {
   const api = [
     `  API        ${address}/api/v1`,

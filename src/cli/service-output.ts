@@ -1,7 +1,4 @@
-/**
- * Answers of the service as the CLI shows them: the API's bodies in JSON, the columns that people look at in
- * tables.
- */
+/** Shows answers of the service: in JSON the bodies of the API, in tables the columns that people look at. */
 import type { Output } from './output.ts'
 
 export interface Body extends Record<string, unknown> {}
@@ -24,7 +21,7 @@ export function showOne(out: Output, body: Body, columns?: string[]): void {
   out.object(out.format === 'json' || columns === undefined ? body : pick(body, columns))
 }
 
-/** `a.b` looks inside; times lose their milliseconds. */
+/** `a.b` reads a nested field. Times lose their milliseconds. */
 function pick(item: Body, columns: string[]): Body {
   return Object.fromEntries(
     columns.map((column) => {

@@ -1,4 +1,4 @@
-/** headrace spark-submit: a Spark application of the right size for a job, and the job on it. */
+/** headrace spark-submit: submits a Spark application sized for a job, and runs the job on it. */
 import { Option, type Command } from 'commander'
 import type { App, SubmitOptions } from '../operations/app.ts'
 import { stopSignal, wholeNumber } from './options.ts'

@@ -1,4 +1,4 @@
-/** headrace tables: look at open tables. */
+/** headrace tables: shows and queries open tables. */
 import { Option, type Command } from 'commander'
 import type { App } from '../operations/app.ts'
 import { wholeNumber } from './options.ts'

@@ -26,7 +26,7 @@ const withPolicy = (command: Command): Command =>
     )
     .option('--requests-per-minute <n>', 'limit of API requests per minute', wholeNumber)
 
-/** What was said of the policy, for a body; nothing when nothing was said. */
+/** The given parts of the policy, for a body. Nothing if none is given. */
 function policyOf({ overage, lends, requestsPerMinute }: PolicyFlags): { policy?: object } {
   const policy = {
     ...(overage === undefined ? {} : { overage }),

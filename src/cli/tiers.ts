@@ -1,4 +1,4 @@
-/** headrace tiers: SLA promises that an operator defines under a name. */
+/** headrace tiers: named SLA promises of the operator. */
 import type { Command } from 'commander'
 import type { Client } from './client.ts'
 import { dryRunOf } from './dry-run.ts'

@@ -1,6 +1,6 @@
 /**
- * headrace upkeep, and its parts by hand: compact, retain, vacuum, delete, reprocess. All safe beside running
- * jobs and readers.
+ * headrace upkeep, and its parts as single commands: compact, retain, vacuum, delete, reprocess. All are safe
+ * next to running jobs and readers.
  */
 import { readFileSync } from 'node:fs'
 import { InvalidArgumentError, type Command } from 'commander'
@@ -26,7 +26,7 @@ interface Flags extends EngineFlags {
   grace?: number
 }
 
-/** The verbs of upkeep, made alike: what they share is said once. */
+/** What the commands of upkeep share. */
 interface Desk {
   app: App
   output: () => Output
@@ -132,7 +132,7 @@ function addReprocess({ app, output, verb, options }: Desk): void {
     )
 }
 
-/** `headrace upkeep`: the steps that can run unasked, one after the other. */
+/** `headrace upkeep`: the steps that can run unattended, one after the other. */
 function addAll(desk: Desk): void {
   const { app, output, verb } = desk
   verb('upkeep', 'run compact, retain and vacuum, once or on upkeep.schedule')

@@ -37,7 +37,7 @@ async function showLedger(
 ): Promise<void> {
   const found = await client.list(`${tenantPath}/ledger`, {
     query: { execution_id: execution },
-    // Of one execution all is shown: its entries must add up before one's eyes.
+    // Show all entries of one execution: they must visibly add up.
     limit: execution === undefined ? 200 : undefined,
   })
   showList(

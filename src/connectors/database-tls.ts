@@ -1,13 +1,13 @@
 /**
- * How a connection to a database is secured: by TLS unless the server is this machine or the source says
- * otherwise.
+ * Secures a connection to a database: by TLS, unless the server is this machine or the source sets another
+ * mode.
  */
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import { failure } from '../core/errors.ts'
 
 /**
- * `require`: nobody can listen, but anybody could answer; `verify-full`: the server proves by a certificate
- * that it is the host.
+ * `require`: nobody can eavesdrop, but anybody could pose as the server. `verify-full`: the server proves its
+ * host name with a certificate.
  */
 export const TLS_MODES = ['disable', 'require', 'verify-full'] as const
 export type TlsMode = (typeof TLS_MODES)[number]
@@ -15,7 +15,7 @@ export type TlsMode = (typeof TLS_MODES)[number]
 export interface TlsConfig {
   host: string
   ssl?: TlsMode
-  /** Certificates of the authorities that may have signed the server's, as PEM text. */
+  /** Certificates of the authorities that may have signed the server's certificate, as PEM text. */
   ca?: string
 }
 
@@ -36,8 +36,7 @@ export interface DatabaseTls {
 }
 
 /**
- * `address`: where the host was found to be. With authorities and no word of `ssl`, they are used. Throws
- * `setting_missing`.
+ * `address`: the resolved address of the host. Authorities without `ssl` are used. Throws `setting_missing`.
  */
 export function tlsOf({ ssl, ca: own }: TlsConfig, address: string, secret: { ca?: string }): DatabaseTls {
   const ca = own ?? secret.ca
@@ -71,8 +70,8 @@ const CERTIFICATE_CODES =
 const WITHOUT_TLS = /does not support (SSL|secure) connection/i
 
 /**
- * What says that a connection could not be secured: a server without TLS, a certificate that is not trusted
- * or of another host.
+ * The error for a connection that could not be secured: a server without TLS, a certificate that is not
+ * trusted or belongs to another host.
  */
 export function tlsError(error: unknown, at: string): Error | undefined {
   const { code = '', message = '' } = error as { code?: string; message?: string }

@@ -1,17 +1,17 @@
-/** Tables that somebody may have meant who named one that is not there. */
+/** Tables that you may have meant when you named a missing one. */
 import { nearest } from '../core/suggest.ts'
 
 export interface KnownTable {
   schema: string
   table: string
-  /** As it must be written. */
+  /** The notation that a source needs. */
   written: string
 }
 
 const MOST_NEAR = 5
 const plainName = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '')
 
-/** Names (as they must be written) that somebody may have meant, the nearest first. */
+/** Names (in the notation that a source needs) that you may have meant, the nearest first. */
 export function nearNames(text: string, known: KnownTable[]): string[] {
   const wanted = plainName(text)
   const last = plainName(text.slice(text.lastIndexOf('.') + 1))

@@ -1,7 +1,7 @@
 /**
- * What a connector to a database gives a transfer: the rows of a table as CSV text, in parts that can be read
- * beside each other. A part that an earlier, broken read has kept is read again only when the connector
- * cannot say that it is still the same.
+ * What a database connector gives a transfer: the rows of a table as CSV text, in parts that can be read in
+ * parallel. A part that an earlier, broken read has kept is read again only if the connector cannot prove
+ * that it is unchanged.
  */
 import type { Readable } from 'node:stream'
 import { failure } from '../core/errors.ts'
@@ -10,21 +10,21 @@ export interface DatabaseLogin {
   username: string
   password: string
   /**
-   * Certificates of the authorities that the server's is checked against, as PEM; the source's own `ca` comes
-   * first.
+   * Certificates of the authorities to check the server's certificate against, as PEM. The source's own `ca`
+   * takes precedence.
    */
   ca?: string
 }
 
 /**
- * What becomes of a value that no file's type can hold (NaN, infinity, dates outside of the years 1 to 9999,
- * dates that are none): its row is a reject, the value is missing, or columns of types that have such values
- * are text in the file.
+ * What happens to a value that no type of a file can hold (NaN, infinity, dates outside the years 1 to 9999,
+ * invalid dates): its row is rejected, the value becomes null, or columns of such types become text in the
+ * file.
  */
 export const UNREPRESENTABLE = ['reject', 'null', 'text'] as const
 export type Unrepresentable = (typeof UNREPRESENTABLE)[number]
 
-/** The treatment that a source declares. Throws `setting_missing` for one that is none. */
+/** The treatment that a source declares. Throws `setting_missing` for an unknown one. */
 export function treatmentOf(declared: unknown): Unrepresentable {
   const treatment = UNREPRESENTABLE.find((choice) => choice === (declared ?? 'reject'))
   if (treatment !== undefined) return treatment
@@ -36,112 +36,110 @@ export function treatmentOf(declared: unknown): Unrepresentable {
   })
 }
 
-/** How a missing value stands in the stream, never in quotes; the same text as a value comes in quotes. */
+/** A missing value in the stream, never in quotes. The same text as a value is in quotes. */
 export const NULL_TEXT = '\\N'
 
 /**
- * About so many bytes of a table are a part: little to read again after a break, few files and connections'
- * turns for a large table.
+ * About this many bytes of a table are a part: little to read again after a break, few files and turns of
+ * connections for a large table.
  */
 export const PART_BYTES = 128 * 1024 * 1024
 
-/**
- * A connection that is silent for so long is asked whether it still stands; the system gives up after some
- * minutes.
- */
+/** After this much silence, a connection is probed. The system gives up after some minutes. */
 export const KEEP_ALIVE_MS = 30_000
 
-/** The part of a read that is not cut. */
+/** The only part of a read that is not divided. */
 export const WHOLE = 'all'
 
 export interface SourceColumn {
   name: string
-  /** DuckDB's type that the text is read as. */
+  /** The DuckDB type for reading the text. */
   duckType: string
-  /** Comes as \\x and hexadecimal digits. */
+  /** Arrives as \\x and hexadecimal digits. */
   hex: boolean
-  /** Where it stands in the rows of the stream, from 0. */
+  /** Its position in the rows of the stream, from 0. */
   place: number
-  /** Is text for the sake of values that are none of its type; the others are numbers. */
+  /** Text, because some values do not fit its numeric type. */
   isNumberText?: boolean
 }
 
-/** A row that is not taken, and why. */
+/** A rejected row, and why. */
 export interface RejectedRow {
   column: string
   rule: string
   value: string
   message: string
-  /** The row as the database shows it, as JSON; its beginning when it is long. */
+  /** The row as the database shows it, as JSON; only its beginning if it is long. */
   original: string
 }
 
 export interface ReadOptions<Cursor> {
-  /** Where an incremental read goes on. */
+  /** Where an incremental read continues. */
   since?: Cursor
-  /** At most so many rows: of a draft. */
+  /** At most this many rows, for a draft. */
   limit?: number
-  /** Parts that may be read at once, each on a connection of its own. */
+  /** Parts that may be read at once, each on its own connection. */
   lanes?: number
-  /** What was kept of a read that broke. */
+  /** What a broken read has kept. */
   earlier?: ReadMoment
 }
 
-/** Of which table, read how, and when: what must be known to go on with a read that broke. */
+/** The table, the way of reading and the moment: needed to continue a broken read. */
 export interface ReadMoment {
   identity: string
   /** The database's own mark of the moment. */
   moment: string
 }
 
-/** What does not go the way of all rows. */
+/** Rows that take another way than the others. */
 export interface Aside {
   reject(row: RejectedRow): void
   /** A row, as CSV, that is too long for the reader of the others. */
   large(row: Buffer): void
 }
 
-/** A row of more bytes goes aside: DuckDB's reader takes 2 MB at most without more memory for all. */
+/**
+ * Larger rows are set aside: DuckDB's reader accepts at most 2 MB, unless it gets more memory for all rows.
+ */
 export const LARGE_ROW_BYTES = 1_500_000
 
 export interface PartStream {
   /** CSV without a header. */
   stream: Readable
-  /** What must be remembered with the part; valid when the stream has ended. */
+  /** What to remember with the part. Valid when the stream has ended. */
   note(): string
 }
 
-/** A read that has begun. `Cursor`: where an incremental read goes on, as its connector keeps it. */
+/** A read that has begun. `Cursor`: where an incremental read continues, as its connector stores it. */
 export interface TableRead<Cursor = unknown> extends ReadMoment {
   columns: SourceColumn[]
-  /** Rows of the whole table, as the database estimates them. */
+  /** The database's estimate of the rows in the whole table. */
   estimatedRows: number
-  /** Names, in order. What an earlier read has under the same name is the same part. */
+  /** Names, in order. A part of an earlier read with the same name is the same part. */
   parts: string[]
-  /** Lanes that are worth opening. */
+  /** Number of useful lanes. */
   lanes: number
   /** Parts of a lane are read one after the other. */
   open(part: string, lane: number, aside: Aside): Promise<PartStream>
   /**
-   * Whether a part that was read at the earlier moment, with so many rows (rejected ones too), is what this
-   * read would give.
+   * Whether a part that was read at the earlier moment, with this many rows (including rejected ones), is
+   * what this read would give.
    */
   keeps(part: string, rows: number, note: string): Promise<boolean>
   /** Valid when all parts are read or kept. */
   cursor(): Cursor | undefined
   /**
-   * An error that came while rows were read, by the table of errors; what is not the database's stays as it
-   * is.
+   * Turns an error during the read into one of our table. Errors that are not the database's stay as they
+   * are.
    */
   failed(error: unknown): Error
-  /** Ends the transactions; call it when nothing is read any more. */
+  /** Ends the transactions. Call it when nothing is being read. */
   close(): Promise<void>
 }
 
 /**
- * Throws `source_failed` for columns whose names differ only in case: DuckDB, Spark and Delta take them for
- * one. No name is changed instead, because which of two would get another one is nothing that a reader could
- * know.
+ * Throws `source_failed` for columns whose names differ only in case: DuckDB, Spark and Delta treat them as
+ * one. Renaming one of them is no solution, because a reader could not know which one.
  */
 export function checkTwins(columns: { name: string }[], table: string, address: string): void {
   const seen = new Map<string, string>()
@@ -164,7 +162,7 @@ const LOST_TEXTS = [
   /^Can't add new command when connection is in closed state/i,
 ]
 
-/** Whether the connection was lost, and the read may be tried again; otherwise it failed for what it is. */
+/** Whether the connection was lost, so that a retry may help. Any other error is final. */
 export function isConnectionLost(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string }
   return LOST_CODES.test(code ?? '') || LOST_TEXTS.some((text) => text.test(message ?? ''))

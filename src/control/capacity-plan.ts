@@ -1,6 +1,6 @@
 /**
  * Use case of growth: when capacity will be short, by its own history, and what tenants could buy instead of
- * what they have.
+ * their present purchases.
  */
 import type { CapacityPlan } from './schemas/capacity.ts'
 import type { Service } from './service.ts'
@@ -11,7 +11,7 @@ import { readPurchaseUse } from '../state/purchase-use.ts'
 import { currentPrices } from '../state/purchases.ts'
 import type { Context } from './context.ts'
 
-/** What a purchase should leave free, so that a busy day fits. */
+/** A purchase should leave this much free, so that a busy day fits. */
 const HEADROOM = 1.2
 
 export function planCases(context: Context): Pick<Service, 'capacityPlan'> {
@@ -62,8 +62,8 @@ async function namespacePlans(
 }
 
 /**
- * What thirty days say of each tenant's purchases; only where another one would be cheaper, or more is
- * needed.
+ * Advice from thirty days of each tenant's purchases, only where another purchase is cheaper or the tenant
+ * needs more.
  */
 async function tenantAdvice({ gate, now }: Context): Promise<CapacityPlan['advice']> {
   const [since, at] = [new Date(now().getTime() - 30 * 86_400_000), now()]

@@ -1,4 +1,4 @@
-/** Use cases of capacity: what the installation offers in each namespace, against what its machine has. */
+/** Use cases of capacity: what the installation offers in each namespace, compared with its machine. */
 import { availableParallelism, totalmem } from 'node:os'
 import type { CapacityOffer } from './schemas/capacity.ts'
 import type { Service } from './service.ts'
@@ -9,7 +9,7 @@ import { ensureSlots, gridAt, readCapacity, writeCapacity } from '../state/capac
 import { soldUnits } from '../state/units-sold.ts'
 import type { Context } from './context.ts'
 
-/** Takes over what an operator set, here or through another process. */
+/** Loads what an operator set, here or through another process. */
 export async function refreshCapacity({ gate, capacity }: Pick<Context, 'gate' | 'capacity'>): Promise<void> {
   Object.assign(capacity, await readCapacity(gate.service))
 }
@@ -31,7 +31,7 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
       })
       const at = now()
       await gate.transact(async (tx) => {
-        // Units are sold for months ahead: less than that cannot be offered.
+        // Units are sold for months ahead, so the offer cannot drop below them.
         const sold = await soldUnits(tx, at, new Date(at.getTime() + 10 * 365 * 86_400_000))
         const { cpuCores, memoryGb } = next[DEDICATED]
         if (sold * UNIT.cpuCores > cpuCores || sold * UNIT.memoryGb > memoryGb)
@@ -47,7 +47,7 @@ export function capacityCases(context: Context): Pick<Service, 'capacity' | 'set
   }
 }
 
-/** With the overcommit that it is: what all namespaces offer, in multiples of the machine that answers. */
+/** The offer with its overcommit: the sum of all namespaces, in multiples of the machine that answers. */
 function offerOf(capacity: OfferedCapacity): CapacityOffer {
   const machine = { cpu_cores: availableParallelism(), memory_gb: Math.floor(totalmem() / 1024 ** 3) }
   const sum = (of: (offer: OfferedCapacity[keyof OfferedCapacity]) => number): number =>

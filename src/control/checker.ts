@@ -1,8 +1,8 @@
 /**
- * Checks the settings of jobs in processes of their own, kept warm, with a deadline and a bound of memory: a
- * declaration is text that a tenant wrote, and requests of others, leases and the scheduler must not wait for
- * it. Not in threads: V8 ends the whole process when a thread runs out of memory in the wrong moment. A
- * tenant has one check at a time, so that the other process is there for others.
+ * Checks the settings of jobs in separate processes, kept warm, with a deadline and a memory limit. A
+ * declaration is text that a tenant wrote; requests of others, leases and the scheduler must not wait for it.
+ * Threads would not do: V8 ends the whole process if a thread runs out of memory at the wrong moment. A
+ * tenant has one check at a time, so the other process stays free for other tenants.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
@@ -12,31 +12,33 @@ import type { JobFields } from '../state/jobs.ts'
 import { entryOf } from '../host/package-root.ts'
 import { foreignVariable } from '../host/settings.ts'
 
-/** A job whose settings are JSON. */
+/** A job whose settings are JSON text. */
 export type JobTexts = Omit<JobFields, 'source_config' | 'destination_config'> &
   Record<'source_config' | 'destination_config', string>
 
-/** What a checking process (main/check-child.ts) is asked. */
+/** A request to a checking process (main/check-child.ts). */
 export interface ToChecker {
   job: JobTexts
   nowMs: number
 }
 
-/** What it found; nothing, if the settings are right. */
+/** The result of a check. Empty if the settings are valid. */
 export type FromChecker = { code?: HeadraceError['code']; params?: Record<string, unknown> }
 
 export interface Checker {
-  /** Throws what is wrong with the settings, `declaration_too_large`, `check_too_long` or `check_busy`. */
+  /**
+   * Throws the first mistake of the settings, or `declaration_too_large`, `check_too_long` or `check_busy`.
+   */
   check(tenantId: string, job: JobFields, now: Date): Promise<void>
   close(): Promise<void>
 }
 
 export interface CheckLimits {
   processes: number
-  /** For one check, from when a process was given it. */
+  /** For one check, from the moment a process gets it. */
   deadlineMs: number
   memoryMib: number
-  /** Checks of one tenant that wait for its turn. */
+  /** How many checks of one tenant may wait for their turn. */
   waiting: number
 }
 
@@ -83,7 +85,7 @@ export function createChecker(limits: CheckLimits = CHECK_LIMITS): Checker {
   }
   const begin = (desk: Desk, asked: Asked): void => {
     desk.busy = asked
-    // A new one is started for the next.
+    // The next check starts a new process.
     desk.timer = setTimeout(() => desk.child.kill('SIGKILL'), limits.deadlineMs)
     desk.child.send(asked.message, () => undefined)
   }
@@ -121,15 +123,15 @@ function startChild({ memoryMib }: CheckLimits): ChildProcess {
     serialization: 'advanced',
     env: { PATH: foreignVariable('PATH'), NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' },
   })
-  // It ends with this process, which does not wait for it.
+  // The child ends with this process, which does not wait for it.
   child.unref()
   child.channel?.unref()
   return child
 }
 
 /**
- * The job with its settings as JSON: their length is checked before anything is handed on, and a text is handed
- * on at once, where an object of many fields would be copied field by field.
+ * The job with its settings as JSON. Their length is checked before the transfer. A text is transferred at
+ * once; an object of many fields would be copied field by field.
  */
 function withTexts({ source_config: source, destination_config: destination, ...rest }: JobFields): JobTexts {
   const { declaration } = source
@@ -152,7 +154,8 @@ function configText(what: string, config: object): string {
   const bytes = Buffer.byteLength(text)
   if (bytes > LIMITS.jobConfigBytes)
     throw failure('declaration_too_large', { what, bytes, most: LIMITS.jobConfigBytes })
-  // A number like 1e999 is null in JSON, and would be stored as such. Looked for only where there is a null.
+  // JSON writes a number such as 1e999 as null, and would store it so. Only texts with a null need this
+  // search.
   if (text.includes('null')) JSON.stringify(config, (name, value: unknown) => finite(what, name, value))
   return text
 }

@@ -23,20 +23,20 @@ export interface Context {
   /** Whether idle capacity of another namespace may be used. */
   spillover: boolean
   now: () => Date
-  /** Values go to the child that runs an execution and nowhere else. */
+  /** Values go only to the child that runs an execution. */
   secrets: SealedSecrets
-  /** Events up to this number are all there (state/events.ts). */
+  /** All events up to this number are visible (state/events.ts). */
   settledEvents: () => Promise<bigint>
   retention: Retention
   learner: Learner
-  /** Of each tenant, where its policy says nothing else. */
+  /** Limits of each tenant, unless its policy sets others. */
   limits: TenantLimits
   storage: StorageMeter
   checker: Checker
   metrics: ServiceMetrics
-  /** Undefined: no mail is sent. */
+  /** Undefined: the service sends no mail. */
   mail: Mailer | undefined
-  /** Undefined: only tokens of our own. */
+  /** Undefined: the service accepts only its own tokens. */
   oidc: JwtVerifier | undefined
 }
 

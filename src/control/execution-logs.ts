@@ -1,4 +1,4 @@
-/** Logs of executions: where they lie, and how much of them is kept. */
+/** Logs of executions: where they are, and how much of them is kept. */
 import { join } from 'node:path'
 import { readdir, rm, stat, truncate } from 'node:fs/promises'
 import { limitsOf, type TenantLimits } from '../core/service/tenant-limits.ts'
@@ -6,14 +6,14 @@ import { ownersOf } from '../state/executions.ts'
 import type { Context } from './context.ts'
 import type { Retention } from './retention.ts'
 
-/** Where the logs of executions lie. */
+/** The folder of the logs of executions. */
 export const logFolder = (home: string): string => join(home, 'executions')
 
 export function logPath(home: string, executionId: string): string {
   return join(logFolder(home), `${executionId}.log`)
 }
 
-/** A log that has grown too long begins anew: who writes on goes on behind what is left of it. */
+/** Truncates a log that has grown too long, but keeps its end. The writer continues after it. */
 export async function boundLog(
   home: string,
   executionId: string,
@@ -24,7 +24,7 @@ export async function boundLog(
   if (size > most * 1024) await truncate(path, 0)
 }
 
-/** Removes the oldest logs of tenants that have more than they may. Returns how many. */
+/** Removes the oldest logs of tenants that exceed their limit. Returns how many. */
 export async function dropLogsBeyond({
   gate,
   home,
@@ -57,7 +57,7 @@ export async function dropLogsBeyond({
 
 const DAY_MS = 86_400_000
 
-/** Removes logs that nothing was written to for so many days. Returns how many. */
+/** Removes logs without a write for this many days. Returns how many. */
 export async function dropOldLogs(home: string, { logsDays }: Retention, nowMs: number): Promise<number> {
   const folder = logFolder(home)
   let dropped = 0

@@ -29,7 +29,7 @@ type Part = Pick<
   'listExecutions' | 'getExecution' | 'executionLog' | 'cancelExecution' | 'why' | 'quote' | 'slots'
 >
 
-/** The newest part of a log that an answer holds. */
+/** An answer holds at most this much of the end of a log. */
 const LOG_BYTES = 256 * 1024
 
 export function executionCases(context: Context): Part {
@@ -57,7 +57,7 @@ export function executionCases(context: Context): Part {
       return readEnd(logPath(context.home, id), LOG_BYTES)
     },
     async cancelExecution(by, tenantId, id) {
-      // As the service: what it gives back may be capacity that all share.
+      // Runs as the service: the capacity that it gives back may be shared by all.
       return gate.transact(async (tx) => {
         await cancel(tx, { tenantId, executionId: id, actor: by.name, now: now(), settings: slots })
         return executionOf(await find(tx, tenantId, id))
@@ -86,7 +86,7 @@ function cursorOf(after: string | undefined): { at: Date; id: string } | undefin
   return { at: timeOf(at, 'after'), id }
 }
 
-/** A row as answers show it: the reason with its words and next step. */
+/** A row as answers show it: the reason with its text and next step. */
 function executionOf(row: ExecutionRow): Execution {
   return { ...row, reason: row.reason === null ? null : reasonText(row.reason) }
 }
@@ -112,7 +112,7 @@ async function whyOf({ gate, now }: Context, row: ExecutionRow): Promise<ReasonT
 const MINUTES_A_DAY = 1_440
 
 /**
- * What would happen to a job that is submitted now: decided by the scheduler's own step over a snapshot that
+ * What would happen to a job that is submitted now. The scheduler's own step decides it, on a snapshot that
  * is thrown away.
  */
 async function quote(context: Context, tenantId: string, body: JobRequest): Promise<Quote> {
@@ -166,16 +166,16 @@ async function quote(context: Context, tenantId: string, body: JobRequest): Prom
   }
 }
 
-/** What a job takes, and what that costs. */
+/** The capacity that a job takes, and its cost. */
 interface Need {
-  /** It reads until it is told to stop. */
+  /** It reads until it is stopped. */
   continuous: boolean
   minutes: number
   hours: number
   cost: Quote['cost']
 }
 
-/** A stream holds a slot at a time and is never done: what it costs at most is said for a day. */
+/** A stream holds one slot at a time and has no end, so its cost is stated as the most for one day. */
 function needOf(body: JobRequest, { slotMinutes }: SlotSettings, prices: PriceList): Need {
   const requirements = body.resource_requirements
   const continuous =
@@ -201,7 +201,7 @@ const withoutPurchase = ({ cost, hours }: Need, { code, message, next }: Headrac
   cheapest_change: { change: `Buy ${Math.ceil(hours)} vCPU-hours.` },
 })
 
-/** The capacity as it is now, for one tenant, with an empty queue. */
+/** The current capacity for one tenant, with an empty queue. */
 async function snapshotFor(
   { gate, slots, capacity, spillover }: Context,
   tenantId: string,
@@ -220,7 +220,7 @@ async function snapshotFor(
   }
 }
 
-/** Tries changes from the one that costs nothing to the dearest; the first that would fit. */
+/** Tries changes from the free one to the most expensive; returns the first that fits. */
 function cheapestChange(
   snapshot: Snapshot,
   asked: Queued,

@@ -1,9 +1,12 @@
-/** Ends what still waits or runs for jobs that are deleted and tenants that are suspended or deleted. */
+/** Ends what still waits or runs for deleted jobs, and for suspended or deleted tenants. */
 import { openOfTheGone } from '../state/executions.ts'
 import { cancel } from '../state/runs/cancellation.ts'
 import type { Context } from './context.ts'
 
-/** All there is, of one tenant or of all; what cannot be cancelled now is left to the next round. */
+/**
+ * Cancels all such executions, of one tenant or of all. What cannot be cancelled now is left to the next
+ * round.
+ */
 export async function endOfTheGone(
   { gate, now, slots }: Pick<Context, 'gate' | 'now' | 'slots'>,
   actor: string,
@@ -15,7 +18,7 @@ export async function endOfTheGone(
       gate.service,
       tenantOnly,
     )) {
-      // Each in a transaction of its own: one that holds the capacity must not go on to another's lots.
+      // Each in its own transaction: one that locks the capacity must not then lock another tenant's lots.
       const cancelled = gate.transact((tx) =>
         cancel(tx, { tenantId, executionId, actor, now: now(), settings: slots }),
       )

@@ -1,7 +1,4 @@
-/**
- * What can be said of a job before it runs: settings that are missing, a schedule that is none, a secret that
- * is not there.
- */
+/** Checks a job before it runs: missing settings, an invalid schedule, a missing secret. */
 import { tlsOf, type TlsConfig } from '../connectors/database-tls.ts'
 import { treatmentOf } from '../connectors/table-source.ts'
 import { failure } from '../core/errors.ts'
@@ -56,7 +53,7 @@ const DESTINATION_SETTINGS: Record<string, Setting[]> = {
 
 const LEAST_ZONES_GB = 2
 
-/** Throws the first thing that is wrong, by name and with an example. */
+/** Throws the first mistake, with its code and an example. */
 export async function checkJob(
   { secrets, now, checker }: Context,
   tenantId: string,
@@ -71,7 +68,7 @@ export async function checkJob(
 }
 
 /**
- * What can be said by the settings alone. Takes as long as a tenant's text makes it: call it where nothing
+ * Checks what the settings alone show. It takes as long as the tenant's text needs, so call it where nothing
  * else waits.
  */
 export function checkSettings(job: JobFields, now: Date): void {
@@ -118,7 +115,7 @@ function checkSource(job: JobFields, destination: string): void {
   else requireSettings('source_config', job.source_config, SOURCE_SETTINGS[job.source_type] ?? [])
 }
 
-/** What a connector would refuse when it runs. */
+/** What a connector would refuse at run time. */
 function checkDatabase(config: Record<string, unknown>): void {
   treatmentOf(config.unrepresentable)
   tlsOf(config as unknown as TlsConfig, '', {})

@@ -1,6 +1,6 @@
 /**
- * From draft to production and back: what a job's last draft run says of it, the namespace that its tenant's
- * purchases allow, and the way back when it has become slow.
+ * From draft to production and back: the verdict on a job's last draft run, the namespace that its tenant's
+ * purchases allow, and demotion when it has become slow.
  */
 import type { Demotion, Promotion } from './schemas/jobs.ts'
 import { thousandths, unitsOf } from '../core/service/amounts.ts'
@@ -48,8 +48,8 @@ export async function evaluate(
 }
 
 /**
- * Dedicated units when the tenant has enough of them for the job, else the pool of vCPU-hours. Throws
- * `no_purchase` when it has neither.
+ * Dedicated units if the tenant has enough of them for the job, else the pool of vCPU-hours. Throws
+ * `no_purchase` if the tenant has neither.
  */
 export async function targetOf(
   db: Db,
@@ -63,7 +63,10 @@ export async function targetOf(
   throw failure('no_purchase', { at: now.toISOString(), cores: cpu_cores, memory: memory_gb })
 }
 
-/** Into production, with what its draft run has shown that it needs. Throws why it may not go there. */
+/**
+ * Promotes a job, with the requirements that its draft run showed. Throws the reason if it may not be
+ * promoted.
+ */
 export async function promote(tx: Tx, row: JobRow, actor: string, now: Date): Promise<Promotion> {
   if (row.namespace !== DRAFT)
     throw failure('job_state', {
@@ -91,7 +94,7 @@ export async function promote(tx: Tx, row: JobRow, actor: string, now: Date): Pr
   return { status: 'promoted', namespace, updated_requirements: requirements }
 }
 
-/** Back to the drafts, with why; what is queued of it runs no more. */
+/** Makes a job a draft again, with the reason, and cancels its queued executions. */
 export async function demote(tx: Tx, row: JobRow, actor: string, reason: string): Promise<Demotion> {
   if (row.namespace === DRAFT)
     throw failure('job_state', {
@@ -114,8 +117,7 @@ export async function demote(tx: Tx, row: JobRow, actor: string, reason: string)
 }
 
 /**
- * So many runs in a row that took longer than a draft may (draft.ts), and the job is a draft again: what it
- * needs has changed.
+ * Demote a job after this many consecutive runs exceed the draft limit (draft.ts): its needs have changed.
  */
 const DECAYED_RUNS = 3
 

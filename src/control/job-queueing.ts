@@ -1,4 +1,4 @@
-/** A job's way into the queue: what a run of it asks for. */
+/** Queues a job: what one run of it requires. */
 import { DRAFT } from '../core/service/namespaces.ts'
 import { priorityOf, timingOf } from '../scheduling/requirements.ts'
 import type { SlotSettings } from '../state/capacity.ts'
@@ -13,7 +13,7 @@ export async function enqueueJob(
   { slots, from, tick }: { slots: SlotSettings; from: Date; tick?: Date },
 ): Promise<string | undefined> {
   const requirements = row.resource_requirements
-  // A stream holds a slot at a time; its draft is a run like any other.
+  // A stream holds one slot at a time; its draft is a run like any other.
   const minutes =
     row.continuous && row.namespace !== DRAFT ? slots.slotMinutes : requirements.estimated_runtime_minutes
   return enqueue(tx, {

@@ -47,7 +47,7 @@ export function jobCases(context: Context): Part {
 
 const listOf = (tenantId: string): string => `/api/v1/tenants/${tenantId}/jobs`
 
-/** What a job is to do: created, shown and changed. */
+/** The work of a job: create, show and change it. */
 function settingCases(context: Context): Pick<Part, 'createJob' | 'listJobs' | 'getJob' | 'changeJob'> {
   const { gate, now } = context
   const getJob: Part['getJob'] = async (tenantId, jobId) =>
@@ -91,14 +91,14 @@ function settingCases(context: Context): Pick<Part, 'createJob' | 'listJobs' | '
         await keepJobs(context, tx, tenantId)
         return after
       })
-      // A stream goes on as it is now: it ends after a commit and is started again.
+      // A stream continues with its new settings: it ends after a commit and is started again.
       if (before.continuous || changed.continuous) await cancelOpen(context, by.name, tenantId, jobId)
       return changed
     },
   }
 }
 
-/** The fields that a request names, and the next run where its schedule is one of them. */
+/** The fields that a request names, and the next run if its schedule is one of them. */
 function changeOf(
   { status }: JobRow,
   next: JobFields,
@@ -110,7 +110,7 @@ function changeOf(
   return { ...given, next_run_at: nextTick(next.schedule_cron, now) }
 }
 
-/** Where a job stands: paused, resumed, deleted, promoted and demoted. */
+/** The state of a job: pause, resume, delete, promote and demote it. */
 function stateCases(
   context: Context,
 ): Pick<Part, 'pauseJob' | 'resumeJob' | 'deleteJob' | 'evaluateJob' | 'promoteJob' | 'demoteJob'> {
@@ -150,7 +150,7 @@ function stateCases(
           actor: by.name,
         }),
       )
-      // The scheduler ends what is left over.
+      // The scheduler ends what is left.
       await cancelOpen(context, by.name, tenantId, jobId)
     },
     evaluateJob: (tenantId, jobId) =>
@@ -172,7 +172,7 @@ const changeRow = <T>(
   work: (tx: Tx, row: JobRow) => Promise<T>,
 ): Promise<T> => gate.writeAs(tenantId, async (tx) => work(tx, await lockJobRow(tx, tenantId, jobId)))
 
-/** Each in a transaction of its own: one that holds the capacity must not go on to another's lots. */
+/** Each in its own transaction: one that locks the capacity must not then lock another tenant's lots. */
 async function cancelOpen(
   { gate, now, slots }: Context,
   actor: string,

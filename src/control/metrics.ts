@@ -1,6 +1,6 @@
 /**
- * Metrics of the service for Prometheus. What the database knows is asked at each scrape; what a process does
- * is counted where it does it.
+ * Metrics of the service for Prometheus. Each scrape queries the database for its numbers; what a process
+ * does is counted in that process.
  */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Db } from '../state/database.ts'
@@ -8,7 +8,7 @@ import { coresAt, oldestWait, openBookings, vcpuHoursAt, waitingByReason } from 
 
 export interface ServiceMetrics {
   text(): Promise<{ type: string; text: string }>
-  /** A request was answered. `route` is its pattern, never its path. */
+  /** Counts an answered request. `route` is its pattern, never its path. */
   answered(route: string, status: number, seconds: number): void
   cycle(seconds: number, booked: number): void
   ended(outcome: string, code: string | undefined): void
@@ -65,7 +65,7 @@ interface AskedGauge {
   query: (db: Db, at: Date) => Promise<Record<string, string | number>[]>
 }
 
-/** What the database knows. */
+/** Metrics that come from the database. */
 const ASKED: AskedGauge[] = [
   {
     name: 'headrace_queued_executions',

@@ -41,16 +41,13 @@ export interface OpenOptions {
 
 export interface OpenService {
   service: Service
-  /**
-   * The same use cases for dry runs: they check all that is checked, answer what would be answered, and
-   * change nothing.
-   */
+  /** The same use cases for dry runs: they check everything and give the same answers, but change nothing. */
   rehearsal: Service
   context: Context
   close(): Promise<void>
 }
 
-/** Brings the database to this version, makes the first slots and gives the use cases. */
+/** Migrates the database to this version, creates the first slots and returns the use cases. */
 export async function openService(options: OpenOptions): Promise<OpenService> {
   const given = settings()
   const secrets = openSealedSecrets(
@@ -59,7 +56,7 @@ export async function openService(options: OpenOptions): Promise<OpenService> {
       credentialsFolder: foreignVariable('CREDENTIALS_DIRECTORY'),
     }),
   )
-  // A key that is missing or another's is said at the start, not by the first job that needs a login.
+  // Report a missing or wrong key at the start, not when the first job needs a login.
   await secrets.names('')
   await migrate(options.databaseUrl)
   const gate = await openGate(options.databaseUrl)
@@ -123,7 +120,7 @@ function casesOf(context: Context): Service {
   }
 }
 
-/** Ready: the database answers and the slots reach ahead. */
+/** Ready: the database answers and the slots reach far enough ahead. */
 async function readiness(gate: Gate): Promise<{ ready: boolean; checks: Record<string, string> }> {
   try {
     const slots = (await countSlotsAhead(gate.service)) >= NAMESPACES.length

@@ -29,7 +29,7 @@ export function purchaseCases({ gate, capacity, now }: Context): Part {
     async buy(by, tenantId, key, body) {
       const purchase = purchaseOf(body)
       await refreshCapacity({ gate, capacity })
-      // As the service, not as the tenant: whether units are free depends on what others bought.
+      // Runs as the service, not as the tenant: whether units are free depends on what others bought.
       const answer = await gate.transact((tx) =>
         once(tx, { tenantId, key, request: { purchase: body } }, async () => {
           const bought = await buy(tx, { tenantId, purchase, capacity, actor: by.name, now: now() })

@@ -1,4 +1,4 @@
-/** How long the service keeps what would else grow for ever, as its settings say. */
+/** How long the service keeps data that would otherwise grow without limit, by its settings. */
 import type { Settings } from '../core/settings.ts'
 
 export interface Retention {

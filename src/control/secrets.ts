@@ -1,4 +1,4 @@
-/** Use cases of secrets: names are shown, values never. */
+/** Use cases of secrets: Headrace shows names, never values. */
 import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
 import { record } from '../state/events.ts'

@@ -1,7 +1,7 @@
 /**
- * How quick this machine is, measured once at the first start: a few seconds of the work that executions do
- * (parse text, hash, sort, write Parquet) on one core, against the machine that the measured rows of the
- * rules come from (learning/rules.ts).
+ * The speed of this machine, measured once at the first start: a few seconds of the work that executions do
+ * (parse text, hash, sort, write Parquet) on one core, compared with the machine behind the measured rules
+ * (learning/rules.ts).
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -12,14 +12,14 @@ import type { Db } from '../state/database.ts'
 import { readSelfBenchmark, writeSelfBenchmark, type SelfBenchmark } from '../state/installation.ts'
 import { entryOf } from '../host/package-root.ts'
 
-/** The same work took so long on the reference: one of two virtual cores of 2025, the median of five. */
+/** The same work took this long on the reference: one of two virtual cores of 2025, the median of five. */
 const REFERENCE_SECONDS = 0.9
-/** A machine that is too busy to end a round until then counts as one that needed so long. */
+/** A machine that is too busy to finish a round in this time counts as needing this time. */
 const MOST_SECONDS = 55
 
 /**
- * Measured once per installation; later starts read it. The best round counts: others on the machine can only
- * make it slower. Rejects when the signal ends it.
+ * Measured once per installation; later starts read the result. The best round counts: other programs on the
+ * machine can only slow it down. Rejects if the signal ends it.
  */
 export async function ensureSelfBenchmark(db: Db, home: string, signal: AbortSignal): Promise<SelfBenchmark> {
   const known = await readSelfBenchmark(db)
@@ -34,9 +34,7 @@ export async function ensureSelfBenchmark(db: Db, home: string, signal: AbortSig
   return found
 }
 
-/**
- * In a process of its own: what DuckDB took is given back when it ends, and it can be ended at any moment.
- */
+/** Runs in its own process: its end returns the memory of DuckDB, and it can be ended at any moment. */
 async function measured(home: string, signal: AbortSignal): Promise<number> {
   const folder = await mkdtemp(join(home, 'self-benchmark-'))
   try {

@@ -1,4 +1,4 @@
-/** What `headrace serve` needs and gives. */
+/** Options and result of `headrace serve`. */
 
 export const SERVE_ROLES = ['api', 'scheduler', 'runner'] as const
 export type ServeRole = (typeof SERVE_ROLES)[number]
@@ -17,7 +17,7 @@ export interface Served {
   databaseFolder: string | undefined
   /** File with the operator's token. */
   tokenFile: string
-  /** Resolves when it ended by itself, which is a failure. */
+  /** Resolves if the service ends on its own, which is a failure. */
   ended: Promise<void>
   stop(): Promise<void>
 }

@@ -1,8 +1,8 @@
 /**
- * The use cases of the service, one method a request. Whoever calls has checked that the principal's role may
- * (api/auth.ts); each method acts for `tenantId` only, and the database checks that again. Bodies and answers
- * have the field names of the API. Errors are those of the error table; a method that throws has changed
- * nothing.
+ * The use cases of the service, one method per request. The caller has checked that the role of the principal
+ * may do it (api/auth.ts). Each method acts for `tenantId` only, and the database checks that again. Bodies
+ * and answers have the field names of the API. Errors are those of the error table. A method that throws has
+ * changed nothing.
  */
 import type { NamedPage, Page, Principal } from '../core/service/nouns.ts'
 import type {
@@ -44,20 +44,20 @@ import type { Answer } from '../state/idempotency.ts'
 
 export interface Listed<Item> {
   items: Item[]
-  /** Give it as `after` for the next page; undefined on the last. */
+  /** Pass it as `after` to get the next page. Undefined on the last page. */
   next: string | undefined
 }
 
 export interface Service {
   readonly version: string
-  /** Who a bearer token speaks for; throws `unauthenticated`. */
+  /** The holder of a bearer token. Throws `unauthenticated`. */
   principal(token: string): Promise<Principal>
-  /** Requests a tenant may send in a minute. */
+  /** Requests that a tenant may send per minute. */
   requestLimit(tenantId: string): Promise<number>
   ready(): Promise<Readiness>
-  /** For Prometheus. */
+  /** The metrics for Prometheus. */
   serviceMetrics(): Promise<{ type: string; text: string }>
-  /** A request was answered; `route` is its pattern. */
+  /** Counts an answered request. `route` is its pattern. */
   answered(route: string, status: number, seconds: number): void
 
   createTenant(by: Principal, body: TenantRequest): Promise<Tenant>
@@ -73,7 +73,7 @@ export interface Service {
   listTokens(tenantId: string): Promise<Listed<Token>>
   revokeToken(by: Principal, tenantId: string, tokenId: string): Promise<void>
 
-  /** Safe to repeat with the same key: the first answer again. */
+  /** Safe to repeat with the same key: the first answer comes again. */
   buy(
     by: Principal,
     tenantId: string,
@@ -91,7 +91,7 @@ export interface Service {
   createJob(by: Principal, tenantId: string, key: string | undefined, body: JobRequest): Promise<Answer<Job>>
   listJobs(tenantId: string, page: NamedPage): Promise<Listed<Job>>
   getJob(tenantId: string, jobId: string): Promise<Job>
-  /** `version`: the one that the request names; undefined: whichever there is. */
+  /** `version`: the version that the request names. Undefined: any version. */
   changeJob(
     by: Principal,
     tenantId: string,
@@ -101,7 +101,7 @@ export interface Service {
   pauseJob(by: Principal, tenantId: string, jobId: string): Promise<Job>
   resumeJob(by: Principal, tenantId: string, jobId: string): Promise<Job>
   deleteJob(by: Principal, tenantId: string, jobId: string): Promise<void>
-  /** Queues an execution: a draft's on a sample, a production job's on everything new. */
+  /** Queues an execution: a draft runs on a sample, a production job on all new data. */
   runJob(by: Principal, tenantId: string, jobId: string, key: string | undefined): Promise<Answer<Queued>>
   evaluateJob(tenantId: string, jobId: string): Promise<Evaluation>
   promoteJob(by: Principal, tenantId: string, jobId: string): Promise<Promotion>
@@ -115,30 +115,36 @@ export interface Service {
   /** Why an execution waits, is late, was refused, failed or cost what it did. */
   why(tenantId: string, executionId: string): Promise<Why>
 
-  /** `tenantId`: whose runs of the same source are looked at; empty for an operator. */
+  /** `tenantId`: the tenant whose runs of the same source count; empty for an operator. */
   estimate(tenantId: string, body: EstimationRequest): Promise<Estimation>
   slots(query: SlotQuery): Promise<Listed<Slot>>
   metrics(tenantId: string): Promise<Metrics>
-  /** What the installation offers, and the overcommit that it is. */
+  /** What the installation offers, with its overcommit. */
   capacity(): Promise<CapacityOffer>
   setCapacity(by: Principal, body: CapacityChange): Promise<CapacityOffer>
-  /** Promises under a name, which jobs take over. */
+  /** Named promises that jobs can use. */
   slaTiers(): Promise<SlaTiers>
   setSlaTiers(by: Principal, body: SlaTiers): Promise<SlaTiers>
-  /** When capacity will be short by its own history, and what tenants could buy instead of what they have. */
+  /**
+   * When capacity will be short, by its own history, and what tenants could buy instead of their present
+   * purchases.
+   */
   capacityPlan(horizonDays: number): Promise<CapacityPlan>
-  /** Events after a number, oldest first; all tenants' for an operator. */
+  /** Events after a number, oldest first. An operator gets those of all tenants. */
   events(tenantId: string | undefined, after: string, limit: number): Promise<Event[]>
   /**
-   * The newest event up to which all are there and, with a number, whose events lie between; null: the
-   * installation's own.
+   * The newest event up to which all events are visible. With a number: also the tenants of the events in
+   * between; null stands for the installation.
    */
   news(after?: string): Promise<{ newest: string; tenants: (string | null)[] }>
-  /** Without a tenant: the installation's, told of every tenant's events. A `mailto:` address gets mail. */
+  /**
+   * Without a tenant: a webhook of the installation, which gets the events of every tenant. A `mailto:`
+   * address gets mail.
+   */
   createWebhook(by: Principal, tenantId: string | undefined, body: WebhookRequest): Promise<Webhook>
   listWebhooks(tenantId: string | undefined): Promise<Listed<Webhook>>
   deleteWebhook(by: Principal, tenantId: string | undefined, webhookId: string): Promise<void>
-  /** Write-only: a value is never given back. */
+  /** Write-only: no request returns a value. */
   setSecret(by: Principal, tenantId: string, name: string, value: SecretRequest['value']): Promise<void>
   listSecrets(tenantId: string): Promise<Listed<SecretName>>
   deleteSecret(by: Principal, tenantId: string, name: string): Promise<void>

@@ -1,5 +1,5 @@
 /**
- * Tiers of service: what an operator promises under a name, so that a job says `"tier": "gold"` and not its
+ * Tiers of service: named promises of the operator, so that a job can name `"tier": "gold"` instead of its
  * numbers.
  */
 import type { Service } from './service.ts'
@@ -23,8 +23,8 @@ export function tierCases({ gate }: Context): Pick<Service, 'slaTiers' | 'setSla
 }
 
 /**
- * What a job asks for, with what its tier promises where it says nothing itself. Taken over when a job is
- * created or changed: a tier that changes later changes no job that is there. Throws `tier_unknown`.
+ * The SLA of a job, completed by the promises of its tier. The job takes them over when it is created or
+ * changed: a later change of the tier changes no existing job. Throws `tier_unknown`.
  */
 export async function withTier(db: Db, sla: SlaRequirements): Promise<SlaRequirements> {
   if (sla.tier === undefined) return sla

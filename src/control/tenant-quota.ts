@@ -1,4 +1,4 @@
-/** Counts what a tenant has against what it may have, inside the transaction that adds to it. */
+/** Counts what a tenant has and compares it with its limits, inside the transaction that adds to it. */
 import { keepTo, limitsOf, type TenantLimits } from '../core/service/tenant-limits.ts'
 import type { Db, Tx } from '../state/database.ts'
 import { countJobs } from '../state/jobs.ts'
@@ -15,7 +15,7 @@ export async function limitsFor(
   return limitsOf(limits, (await findTenant(db, tenantId))?.policy)
 }
 
-/** After a job was made or changed: with it there are not too many. Throws `limit_reached`. */
+/** Call it after you create or change a job. Throws `limit_reached` if there are now too many. */
 export async function keepJobs(context: Context, tx: Tx, tenantId: string): Promise<void> {
   await lockCounts(tx, tenantId)
   const limits = await limitsFor(context, tx, tenantId)
@@ -24,7 +24,7 @@ export async function keepJobs(context: Context, tx: Tx, tenantId: string): Prom
   keepTo(limits, 'job_settings_kb', Math.ceil(settingsBytes / 1024))
 }
 
-/** How many executions of a tenant may be queued now. */
+/** How many more executions of a tenant may be queued. */
 export async function roomInQueue(
   context: Pick<Context, 'limits'>,
   tx: Tx,
@@ -41,21 +41,21 @@ export async function keepQueue(context: Context, tx: Tx, tenantId: string): Pro
   keepTo(limits, 'waiting_executions', limits.waiting_executions + 1)
 }
 
-/** After a webhook was made. */
+/** Call it after you create a webhook. */
 export async function keepWebhooks(context: Context, tx: Tx, tenantId: string): Promise<void> {
   await lockCounts(tx, tenantId)
   const count = await countWebhooks(tx, tenantId)
   keepTo(await limitsFor(context, tx, tenantId), 'webhooks', count)
 }
 
-/** After a token was made. */
+/** Call it after you create a token. */
 export async function keepTokens(context: Pick<Context, 'limits'>, tx: Tx, tenantId: string): Promise<void> {
   await lockCounts(tx, tenantId)
   const count = await countTokens(tx, tenantId)
   keepTo(await limitsFor(context, tx, tenantId), 'tokens', count)
 }
 
-/** Before a secret is stored. */
+/** Call it before you store a secret. */
 export async function keepSecrets(
   context: Context,
   tenantId: string,

@@ -1,4 +1,4 @@
-/** What tenants have on this machine's disk: their folders, and the logs of their executions. */
+/** Disk use of tenants on this machine: their folders, and the logs of their executions. */
 import { lstat, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { reachedParams, type TenantLimits } from '../core/service/tenant-limits.ts'
@@ -6,12 +6,12 @@ import { failure } from '../core/errors.ts'
 
 const GB = 1024 ** 3
 /**
- * A folder is measured again when so much time has gone by, and a hundred times as long as measuring it took.
+ * A folder is measured again after this time, and after a hundred times as long as the last measurement took.
  */
 const MEASURE = { againMs: 30_000, times: 100 }
 
 export interface StorageMeter {
-  /** Bytes in a tenant's folder, as of a while ago. */
+  /** Bytes in a tenant's folder, as of the last measurement. */
   bytes(tenantId: string): Promise<number>
 }
 
@@ -34,7 +34,10 @@ export function createStorageMeter(home: string): StorageMeter {
   }
 }
 
-/** Of all files below a folder; links are not followed, and what goes away meanwhile counts nothing. */
+/**
+ * Bytes of all files below a folder. Links are not followed, and files that disappear meanwhile count
+ * nothing.
+ */
 export async function bytesBelow(folder: string): Promise<number> {
   let bytes = 0
   const open = [folder]
@@ -50,7 +53,7 @@ export async function bytesBelow(folder: string): Promise<number> {
   return bytes
 }
 
-/** Throws `limit_reached` when a tenant's folder holds more than it may. */
+/** Throws `limit_reached` if a tenant's folder exceeds its limit. */
 export async function keepStorage(
   storage: StorageMeter,
   limits: TenantLimits,

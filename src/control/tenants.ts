@@ -35,10 +35,10 @@ type Part = Pick<
   | 'news'
 >
 
-/** Requests a minute, when the tenant's policy says nothing else. */
+/** Requests per minute, unless the tenant's policy sets another number. */
 const REQUESTS_PER_MINUTE = 600
 const KNOWN_FOR_MS = 2_000
-/** The newest: those that were revoked are kept for ever. */
+/** Only the newest are shown: revoked tokens are never deleted. */
 const TOKENS_SHOWN = 1_000
 
 export function tenantCases(context: Context): Part {
@@ -80,7 +80,7 @@ export function tenantCases(context: Context): Part {
       })
       limits.delete(tenantId)
       if (body.status !== undefined) known.forget()
-      // What is queued in this moment, the scheduler ends within half a minute.
+      // The scheduler ends what is queued at this moment within half a minute.
       if (body.status !== undefined && body.status !== 'active')
         await endOfTheGone(context, by.name, tenantId)
       return changed ?? { tenant_id: tenantId, status: 'deleted' }
@@ -92,7 +92,7 @@ export function tenantCases(context: Context): Part {
 
 type Holder = Awaited<ReturnType<typeof principalOf>>
 
-/** Who holds which token, as it was asked last. */
+/** The holders of tokens, cached for a short time. */
 class KnownPrincipals {
   readonly #context: Context
   readonly #entries = new Map<string, { until: number; holder: Promise<Holder> }>()
@@ -104,11 +104,11 @@ class KnownPrincipals {
   async of(token: string): Promise<Principal> {
     const at = this.#context.now().getTime()
     let entry = this.#entries.get(token)
-    // A revoked token works for two seconds more in this process; each request would else cost a query
-    // before its own.
+    // A revoked token works for two more seconds in this process; otherwise each request would cost another
+    // query.
     if (entry === undefined || entry.until < at) {
       if (this.#entries.size > 10_000) this.#entries.clear()
-      // Many requests at once are one look-up. One that fails is asked again.
+      // Concurrent requests share one look-up. A failed look-up is repeated.
       entry = { until: at + KNOWN_FOR_MS, holder: this.#lookUp(token) }
       this.#entries.set(token, entry)
       entry.holder.catch(() => this.#entries.delete(token))
@@ -127,8 +127,8 @@ class KnownPrincipals {
   }
 
   /**
-   * Of a token of ours, or of one that an identity provider signed: that tenant must be one of ours all the
-   * same.
+   * The holder of our own token, or of one that an identity provider signed. In that case, too, the tenant
+   * must exist here.
    */
   async #lookUp(token: string): Promise<Holder> {
     const { gate, oidc } = this.#context

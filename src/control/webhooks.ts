@@ -1,4 +1,7 @@
-/** Use cases of webhooks: a tenant's own, and the installation's, which are told of every tenant's events. */
+/**
+ * Use cases of webhooks: those of a tenant, and those of the installation, which get the events of every
+ * tenant.
+ */
 import type { Service } from './service.ts'
 import { failure } from '../core/errors.ts'
 import type { Db, Tx } from '../state/database.ts'
@@ -8,10 +11,10 @@ import type { Context } from './context.ts'
 import { needMailer } from '../net/mail.ts'
 import { keepWebhooks } from './tenant-quota.ts'
 
-/** Of the installation; those of a tenant: core/service/tenant-limits.ts. */
+/** Limit of the installation. For those of a tenant, see core/service/tenant-limits.ts. */
 const WEBHOOKS_MAX = 100
 
-/** After one of the installation was made. */
+/** Call it after you create a webhook of the installation. */
 async function keepOwnWebhooks(tx: Tx): Promise<void> {
   if ((await countWebhooks(tx, undefined)) > WEBHOOKS_MAX)
     throw failure('limit_reached', {

@@ -1,19 +1,19 @@
 /**
- * What statements add to the columns of a table. No column can have such a name: a source may well call a
- * field `position`, and then a name of ours would stand for its values.
+ * Columns that statements add to those of a table. Their names start with `$`, which no declared column can
+ * have: a source may call a field `position`, and an added column of that name would hide its values.
  */
 export const ADDED_COLUMNS = {
-  /** Where a row stands among all rows of the slices. */
+  /** Position of the row among all rows of the slices. */
   position: '$position',
   /** The name of a row's table partition. */
   partitionPath: '$partition_path',
-  /** Rank among the rows of a key, and how many there are. */
+  /** Rank among the rows of a key, and the number of these rows. */
   nth: '$nth',
   rowsOfKey: '$rows_of_key',
-  /** Where a row stands: its file, and its number there from 0. */
+  /** The file of a row, and the row's number in it, from 0. */
   file: '$file',
   row: '$row',
 } as const
 
-/** Names that the engines give to places in files by themselves, and that nothing can change. */
+/** Names that the engines themselves give to positions in files. Nothing can change them. */
 export const ENGINE_COLUMNS: readonly string[] = ['file_row_number', 'file_index', '_metadata']

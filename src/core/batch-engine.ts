@@ -1,4 +1,4 @@
-/** What the hourly batch asks of an engine: read keys, publish the rows that won. */
+/** What the hourly batch needs from an engine: read keys, publish the rows that won. */
 import type { EngineAccess } from './object-store.ts'
 import type { DataFile, TableColumn } from './table-schema.ts'
 
@@ -13,7 +13,7 @@ export interface RawSlice {
   exceptPartitions: string[]
 }
 
-/** How a row's table partition is derived: column, transform, zone. */
+/** How the table partition of a row is derived: column, transform, time zone. */
 export interface PartitionRule {
   column: string
   transform: 'identity' | 'year' | 'month' | 'day'
@@ -27,7 +27,7 @@ export interface PartitionRule {
  */
 export type VisitKeys = (words: Int32Array, positions: Float64Array, rows: number) => void
 
-/** What is written, and where to: the same for both ways of publishing. */
+/** What to write, and where: the same for both ways of publishing. */
 export interface PublishTarget {
   slices: RawSlice[]
   columns: TableColumn[]
@@ -47,7 +47,7 @@ export interface PublishedFile {
 
 export interface ReplaceRequest extends PublishTarget {
   key: string[]
-  /** Column whose greatest value wins; of equal ones the row that came first. Null is less than anything. */
+  /** The column whose greatest value wins. On ties, the first row wins. Null is less than any value. */
   latestBy: string
   published: PublishedFile[]
 }
@@ -55,15 +55,15 @@ export interface ReplaceRequest extends PublishTarget {
 /** What `replace` did: rows = duplicates + outdated + published. */
 export interface Replacement {
   adds: DataFile[]
-  /** Paths, as given, of files whose rows are all in `adds`, but for those that were replaced. */
+  /** Files, by their given paths, whose remaining rows are all in `adds`. */
   obsolete: string[]
   rows: number
   /** Rows beaten by another row of the slices. */
   duplicates: number
-  /** Rows beaten by what is published. */
+  /** Rows beaten by a published row. */
   outdated: number
   published: number
-  /** Of the published rows, those that took the place of an older one. */
+  /** Published rows that replaced an older one. */
   replaced: number
   /** Published rows by table partition. */
   partitions: Record<string, number>
@@ -74,19 +74,19 @@ export interface BatchEngine {
   readKeys(slices: RawSlice[], key: string[], partitions: PartitionRule[], visit: VisitKeys): Promise<void>
   /** Rows per table partition, for gates. */
   countPartitions(slices: RawSlice[], partitions: PartitionRule[]): Promise<Map<string, number>>
-  /** Adds rows, by position and in any order, to those that the next `publish` writes. */
+  /** Adds rows to those that the next `publish` writes. Positions come in any order. */
   choose(positions: Float64Array): Promise<void>
   /**
-   * Writes the chosen rows, one folder per table partition; paths are relative to `folder`. Not yet durable.
-   * Nothing is chosen after.
+   * Writes the chosen rows, one folder per table partition; paths are relative to `folder`. The files are not
+   * durable yet. Do not call `choose` after it.
    */
   publish(request: PublishTarget): Promise<DataFile[]>
   /**
-   * Publishes the newest row of each key, unless a newer one is published; rewrites the files that held older
-   * ones. Not yet durable.
+   * Publishes the newest row of each key, unless a newer one is already published, and rewrites the files
+   * that held older ones. The files are not durable yet.
    */
   replace(request: ReplaceRequest): Promise<Replacement>
-  /** Keys of published files, for an index that has to be rebuilt or caught up. */
+  /** Keys of published files, to rebuild an index or to bring it up to date. */
   readPublishedKeys(files: PublishedFile[], key: string[], visit: VisitKeys): Promise<void>
   close(): Promise<void>
 }

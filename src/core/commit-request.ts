@@ -1,9 +1,9 @@
-/** What a commit of a table is asked for: rows, positions and counts that become true together. */
+/** A request to commit to a table: rows, positions and counts that become visible together. */
 import type { DataFile, TableColumn, TableSchema } from './table-schema.ts'
 
 export interface CommitRequest {
   /**
-   * Names the operation. One that is tried again under its name after an error whose outcome is not known
+   * Names the operation. If you repeat an operation under its name, because its outcome was unknown, it
    * happens once.
    */
   id?: string
@@ -12,14 +12,14 @@ export interface CommitRequest {
   /** Paths of files that this commit replaces. */
   removes: string[]
   marks: Record<string, number>
-  /** Amounts by which marks grow: added to what the table has when the commit is made, whoever wrote it. */
+  /** Amounts to add to the marks that the table has at the commit, whoever wrote them. */
   counts?: Record<string, number>
-  /** What the marks must be for the commit to be right; undefined: must be absent. */
+  /** Values that the marks must have, or the commit fails. Undefined: the mark must be absent. */
   expect: Record<string, number | undefined>
   /**
-   * The new schema, of the columns that the table has when the commit is made: another writer may have added
-   * some since it was read. Undefined when there is nothing to change any more. Given as such, it keeps
-   * those.
+   * The new schema, computed from the columns that the table has at the commit: another writer may have added
+   * some since you read it. Undefined: nothing is left to change. A schema given as a value keeps the
+   * columns that another writer added.
    */
   schema?: TableSchema | ((columns: TableColumn[]) => TableSchema | undefined)
   /** False for commits that only rearrange rows. Default true. */

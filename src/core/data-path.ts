@@ -1,17 +1,16 @@
 /**
  * Where the data files of a table lie: `outcome=accepted/ingest_date=2026-11-29/NAME`, as Hive and Spark lay
- * them out. The log states the values of partition columns, but some readers (polars) take them from the path
- * and nowhere else: without them a column is null in each row. No reader may need a path, and none of ours
- * does.
+ * them out. The log states the values of partition columns, but some readers (polars) take them only from the
+ * path and would otherwise see null. Our own readers need no path.
  */
 import type { DeltaType } from './table-schema.ts'
 
-/** Stands for null, as an empty text does in Delta's log. */
+/** Stands for null in a path; in Delta's log, an empty text does. */
 const NO_VALUE = '__HIVE_DEFAULT_PARTITION__'
 
 /**
- * As Spark's ExternalCatalogUtils.escapePathName, and NUL, which no file system takes. The rest stands as it
- * is.
+ * The characters that Spark's ExternalCatalogUtils.escapePathName escapes, and NUL, which no file system
+ * accepts.
  */
 const ESCAPED = new Set([
   ...`"#%'*/:=?\\{[]^\u007f`,
@@ -19,28 +18,28 @@ const ESCAPED = new Set([
 ])
 
 /**
- * Engines write below it, each batch in a folder of its own. Other readers and their vacuum pass by names
- * with `_`.
+ * Engines write below this folder, each batch in its own. Other readers, and their vacuum, skip names that
+ * start with `_`.
  */
 const WRITING = '_writing'
 
 type Values = Record<string, string | null>
 
-/** True for what lies in the folder of a batch: its writer may have ended before it moved it. */
+/** True for a file in the folder of a batch. Its writer may have ended before it moved the file. */
 export function isBeingWritten(name: string): boolean {
   return name.startsWith(`${WRITING}/`)
 }
 
-/** The folder of a batch that nobody else knows. */
+/** A folder that only this batch knows. */
 export function privateFolder(id: string): string {
   return `${WRITING}/${id}`
 }
 
 /**
- * The text of a partition value in the log. Engines write a timestamp as it suits them; Delta knows two ways,
- * one of which leaves open in which zone, and other readers take no third one (`2026-11-29 10:00:00+00` fails
- * the whole table). An empty text is null to Delta, whatever the type; Spark and DataFusion read it as it
- * stands, so that only null is the same to all.
+ * The text of a partition value in the log. Each engine writes timestamps its own way. Delta accepts two
+ * forms, one of which leaves the zone open; other readers accept no third one (`2026-11-29 10:00:00+00` fails
+ * the whole table). An empty text is null in Delta, whatever the type, but Spark and DataFusion read it as an
+ * empty text. So null alone means the same to all readers.
  */
 export function partitionText(type: DeltaType | undefined, value: string | null): string | null {
   if (value === '') return null
@@ -51,7 +50,7 @@ export function partitionText(type: DeltaType | undefined, value: string | null)
 const UTC_TIME = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00(?::?00)?|Z)$/
 
 /**
- * The name in the store of a data file with these partition values (as the log states them). `file` must be
+ * The name in the store of a data file with these partition values, written as in the log. `file` must be
  * unique in the table.
  */
 export function dataPath(partitionColumns: readonly string[], values: Values, file: string): string {
@@ -72,8 +71,8 @@ function escaped(text: string): string {
 }
 
 /**
- * True for a name whose folders say the partition values, and no more: so that every reader finds them,
- * however their writer escapes.
+ * True if the folders of a name state exactly the partition values, so that every reader finds them, however
+ * its writer escapes.
  */
 export function isLaidOut(name: string, partitionColumns: readonly string[], values: Values): boolean {
   const folders = name.split('/').slice(0, -1)

@@ -1,4 +1,4 @@
-/** What makes files out of rows. Engines write into private folders and commit nothing. */
+/** Engines turn rows into files. They write into private folders and commit nothing. */
 import type { ColumnValues } from './rows.ts'
 import type { DataFile, DeltaType } from './table-schema.ts'
 
@@ -10,8 +10,8 @@ export interface StageColumn {
 }
 
 /**
- * A column that is not staged: one value for the whole file, or the values of another column. Columns that
- * are neither are null.
+ * A column that is not staged: one value for the whole file, or the values of another column. A column that
+ * is neither staged nor derived is null.
  */
 export type DerivedColumn = { name: string; type: DeltaType } & (
   | { value: string | number | null }
@@ -45,20 +45,20 @@ export interface WrittenFile {
 }
 
 /**
- * Rows of one table partition on their way to a file. `append` is called many times, then `rotate`: the rows
- * gathered so far leave the stage, which is empty again when the promise resolves. They may be written while
- * the stage fills anew.
+ * Rows of one table partition on their way to a file. Call `append` many times, then `rotate`: the rows
+ * gathered so far leave the stage, which is empty when the promise resolves. An engine may write them while
+ * the stage fills again.
  */
 export interface Stage {
   readonly rows: number
-  /** What the rows appended take in the engine's memory, roughly. */
+  /** Rough size of the appended rows in the engine's memory. */
   readonly bytes: number
   append(rows: StageRows): void
   /** Undefined for an empty stage. */
   rotate(): Promise<SealedRows | undefined>
 }
 
-/** A row that an engine does not write, by its identity. */
+/** A row that the engine cannot write, by its identity. */
 export interface RefusedRow {
   partition: number
   offset: number
@@ -67,10 +67,9 @@ export interface RefusedRow {
 }
 
 /**
- * Rows that left a stage. `write` is called once. The file has the staged and derived columns in the order
- * given; other names in `order` are left out: readers of a Delta table take a column that a file lacks as
- * null, and writing it costs time. When single rows are to blame that a file cannot be written, it throws
- * `rows_refused` with them (RefusedRow[]).
+ * Rows that left a stage. Call `write` once. The file has the staged and derived columns in the given order.
+ * Other names in `order` are left out: readers of a Delta table read a missing column as null, and writing it
+ * costs time. If single rows make the write fail, `write` throws `rows_refused` with them (RefusedRow[]).
  */
 export interface SealedRows {
   write(path: string, derived: DerivedColumn[], order: string[], compression: string): Promise<WrittenFile>
@@ -83,7 +82,7 @@ export interface OffsetRange {
   until: number
 }
 
-/** Called for every message of the window; its id is the first `length` bytes. */
+/** Called for every message of the window. The ID is the first `length` bytes. */
 export type VisitMessageId = (
   partition: number,
   bytes: Uint8Array,
@@ -92,7 +91,7 @@ export type VisitMessageId = (
 ) => void
 
 /**
- * Files of rows; `inOrder`: they, and the rows in them, lie in the order of their offsets, so that nothing
+ * Files of rows. `inOrder`: the files, and the rows in them, are in the order of their offsets, so nothing
  * has to be sorted.
  */
 export interface CommittedFiles {
@@ -100,13 +99,13 @@ export interface CommittedFiles {
   inOrder: boolean
 }
 
-/** A session of the embedded engine for streams. Any error leaves it unusable: replace the process. */
+/** A session of the embedded engine for streams. After any error it is unusable: replace the process. */
 export interface StageEngine {
-  /** Two alternating buffers a stage: one fills while the other is written. */
+  /** Two alternating buffers per stage: one fills while the other is written. */
   createStage(columns: StageColumn[]): Promise<Stage>
   /**
-   * The identities of committed rows, message by message in the order in which they were read: for rebuilding
-   * the dedup window. Only rows of `topicId` within the ranges; the id's bytes are valid during the call.
+   * The identities of committed rows, message by message in the order of reading, to rebuild the dedup
+   * window. Only rows of `topicId` within the ranges. The bytes of the ID are valid during the call.
    */
   readMessageIds(
     committed: CommittedFiles,

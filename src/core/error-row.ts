@@ -1,15 +1,15 @@
-/** The shape of a row of the error table, and how one is written down. */
+/** The type of a row in the error table, and a function to write one. */
 
-/** Whose problem it is; decides whether trying again can help. */
+/** What kind of problem it is. It decides whether a retry can help. */
 export type ErrorClass = 'transient' | 'data' | 'configuration' | 'conflict' | 'bug'
 
 export interface ErrorRow {
   class: ErrorClass
   /** The HTTP status that an API answers. */
   status: number
-  /** `{name}` is replaced by the parameter of that name; it holds the numbers behind the error. */
+  /** `{name}` stands for the parameter of that name. The parameters hold the numbers behind the error. */
   message: string
-  /** The cheapest next step, for the same reader. */
+  /** The cheapest next step for the reader of the message. */
   next: string
 }
 

@@ -1,8 +1,7 @@
 /**
- * Every error a user can meet, in one table: what it is called, whose fault it is, the HTTP status an API
- * answers, what it says (with the numbers) and what to do next. `docs/reference/errors.md` is generated from
- * this table and a test proves that they agree. Nothing else in the project may construct an Error
- * (scripts/tidy.ts).
+ * Every error that a user can meet, in one table: its code, its class, the HTTP status of the API, the
+ * message (with the numbers) and the next step. `docs/reference/errors.md` is generated from this table, and
+ * a test proves that they agree. Nothing else in the project may construct an Error (scripts/tidy.ts).
  */
 import type { ErrorClass, ErrorRow } from './error-row.ts'
 import { DECLARATION_ERRORS } from './errors/declaration.ts'
@@ -22,7 +21,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** The only error class: carries its row of the table and the parameters it was made with. */
+/** The only error class. It carries its row of the table and its parameters. */
 export class HeadraceError extends Error {
   readonly code: ErrorCode
   readonly params: Record<string, unknown>
@@ -66,7 +65,7 @@ export function storageFailure(error: unknown, action: string, path: string): He
   return failure('storage_failed', { action, path, reason: reasonOf(error) }, error)
 }
 
-/** The user that this process runs as, by its number: a name is not always to be had. */
+/** The user of this process, by number: a name is not always available. */
 export function ownUser(): string {
   const id = process.getuid?.()
   return id === undefined ? 'this user' : `uid ${id}`

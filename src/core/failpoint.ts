@@ -1,12 +1,12 @@
 /**
- * Named points at which a test kills the process. Each durable step has one: after it a crash must cost
- * nothing. `HEADRACE_FAILPOINT=commit.linked:3` kills at the third passing. Off, a failpoint is one
- * comparison with undefined.
+ * Named points at which a test kills the process. Each durable step has one: a crash after it must cost
+ * nothing. `HEADRACE_FAILPOINT=commit.linked:3` kills at the third pass. When it is off, a failpoint costs
+ * one comparison with undefined.
  */
 
 /**
- * All failpoints, in the order in which a batch (and at the end, an execution of the service between hold and
- * release) meets them. A name outside this list is refused at start.
+ * All failpoints, in the order in which a batch passes them; at the end, those of an execution of the service
+ * between hold and release. A start with any other name is refused.
  */
 export const FAILPOINTS = [
   'decode.message',
@@ -56,22 +56,23 @@ export function armFailpoint(setting: string | undefined): boolean {
   return true
 }
 
-/** True while this failpoint is armed: for points whose place (a single message) costs something to say. */
+/**
+ * True while this failpoint is armed. Callers check it where building the place (a single message) is
+ * expensive.
+ */
 export function isArmed(name: Failpoint): boolean {
   return armed?.name === name
 }
 
 /**
- * Passes a failpoint that is armed for one place only: `decode.message@2:117` kills at offset 117 of
- * partition 2.
+ * Passes a failpoint that is armed for one place: `decode.message@2:117` kills at offset 117 of partition 2.
  */
 export function failpointAt(name: Failpoint, place: string): void {
   if (armed?.name === name && armed.place === place) process.kill(process.pid, 'SIGKILL')
 }
 
 /**
- * Passes a failpoint: SIGKILL to this process, with no chance to clean up, when it is armed and its turn has
- * come.
+ * Passes a failpoint: if it is armed and its turn has come, SIGKILL ends the process without any clean-up.
  */
 export function failpoint(name: Failpoint): void {
   if (armed === undefined || armed.name !== name) return
@@ -82,9 +83,9 @@ export function failpoint(name: Failpoint): void {
 let trap: { does: string; value: string } | undefined
 
 /**
- * Arms a trap: `refuse:VALUE` makes the engine refuse to write rows that hold this text, `kill:VALUE` kills
- * the process when it writes them, `hang:VALUE` lets it decode a message with this text for ever. Returns
- * false when the setting is none of these.
+ * Arms a trap: with `refuse:VALUE` the engine refuses to write rows that contain this text, with `kill:VALUE`
+ * the process dies when it writes them, with `hang:VALUE` decoding a message with this text never ends.
+ * Returns false for any other setting.
  */
 export function armTrap(setting: string | undefined): boolean {
   if (!setting) return true
@@ -94,7 +95,7 @@ export function armTrap(setting: string | undefined): boolean {
   return true
 }
 
-/** The value of the trap that is armed for this, if one is. */
+/** The value of the trap that is armed for this action, if any. */
 export function trapFor(does: 'refuse' | 'kill' | 'hang'): string | undefined {
   return trap?.does === does ? trap.value : undefined
 }

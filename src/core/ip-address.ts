@@ -1,6 +1,6 @@
-/** IPv6 addresses as numbers, however they were written. */
+/** IPv6 addresses as numbers, whatever their notation. */
 
-/** Its eight groups. URL writes each address in one way (RFC 5952). */
+/** The eight groups. URL writes each address in one way (RFC 5952). */
 export function groupsOf(address: string): number[] {
   const [head, tail] = new URL(`http://[${address}]`).hostname
     .slice(1, -1)

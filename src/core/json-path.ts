@@ -11,9 +11,9 @@
  * root, any other from the record. Source of the quoted form: RFC 9535, with double quotes only.
  */
 export interface JsonPath {
-  /** Taken from the root of the message instead of from the record. */
+  /** The path starts at the root of the message instead of at the record. */
   fromRoot: boolean
-  /** Keys, exactly as they stand in the document. */
+  /** Keys, exactly as in the document. */
   steps: string[]
 }
 
@@ -27,16 +27,16 @@ export interface RecordPlace {
 const PLAIN = /[^./[\]]+/y
 const QUOTED = /\[("(?:[^"\\]|\\.)*")\]/y
 
-/** Reads a path; a text is the reason why it is none. */
+/** Parses a path. A text as the result is the reason why the path is invalid. */
 export function parseJsonPath(text: string): JsonPath | string {
   const fromRoot = /^\$(?=[./[]|$)/.test(text)
   const steps: string[] = []
   let at = fromRoot ? 1 : 0
   while (at < text.length) {
     if (text[at] === '.' || text[at] === '/') {
-      if (steps.length === 0 && !fromRoot) return `it starts with ${text[at]}`
+      if (steps.length === 0 && !fromRoot) return `it starts with "${text[at]}"`
       at += 1
-      if (at === text.length) return `it ends with ${text[at - 1]}`
+      if (at === text.length) return `it ends with "${text[at - 1]}"`
     } else if (text[at] !== '[' && (steps.length > 0 || fromRoot))
       return `there is no separator before position ${at + 1}`
     const step = stepAt(text, at)
@@ -49,8 +49,8 @@ export function parseJsonPath(text: string): JsonPath | string {
 }
 
 /**
- * Where the records of a document are: `$` for the document itself, `$.books[*]` for each item; a text is why
- * it is none.
+ * Where the records of a document are: `$` for the document itself, `$.books[*]` for each item. A text as the
+ * result is the reason why the path is invalid.
  */
 export function parseRecordPath(text: string): RecordPlace | string {
   const each = text.endsWith('[*]')
@@ -60,8 +60,8 @@ export function parseRecordPath(text: string): RecordPlace | string {
 }
 
 /**
- * A path from the record where that is the same: with records at `$.data`, `$.data.x` is `x`. Items have no
- * such path.
+ * The same path from the record, where there is one: with records at `$.data`, `$.data.x` is `x`. Items have
+ * no such path.
  */
 export function relativeJsonPath(path: JsonPath, record: RecordPlace): JsonPath {
   const isInside = path.fromRoot && !record.each && record.steps.every((step, i) => path.steps[i] === step)
@@ -84,7 +84,7 @@ function stepAt(text: string, at: number): { key: string; end: number } | undefi
   }
 }
 
-/** A path from the record as text that `parseJsonPath` reads back: plain where that is possible. */
+/** A path from the record as text that `parseJsonPath` reads back, without quotes where possible. */
 export function jsonPathText(steps: readonly string[]): string {
   return steps.reduce((text, step) => appendJsonStep(text, step), '')
 }

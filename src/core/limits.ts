@@ -1,152 +1,202 @@
 /**
- * Every bound in one place: nothing in the project grows without one of these. The relations between them
- * are checked when the module is loaded, because a limit that contradicts another is found in production
- * otherwise.
+ * Every limit in one place: nothing in the project grows without one of these. The module checks the
+ * relations between limits when it is loaded; otherwise only production would find a contradiction.
  */
 import { failure } from './errors.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** Sizes in bytes, times in milliseconds, the rest counts. */
+/**
+ * Sizes in bytes, times in milliseconds, the rest counts. The first paragraph above a limit is its meaning in
+ * docs/reference/limits.md.
+ */
 export const LIMITS = {
-  /**
-   * One message, one file record, one XML text. A larger one is quarantined (message) or refused by name
-   * (file).
-   */
+  /** Size of a message, of one record in a file, and of one text in XML. Larger ones are quarantined. */
   recordBytes: 16 * MIB,
   /**
-   * How far a quoted field of CSV reaches over line ends: beyond, its quote is a stray one and costs its own
-   * line.
+   * How far a quoted field of CSV reaches over line ends. Beyond, its quote counts as stray and costs only
+   * its own line.
    */
   quotedFieldBytes: 4 * MIB,
-  /** Fields of a header of CSV. */
+  /** Fields in the header of a CSV file. A file with more is quarantined. */
   csvFields: 65_536,
   /**
-   * Decoded values of one block of messages; when they have more, the rest of the block is decoded when these
-   * are written.
+   * Decoded values of one block of messages. The rest of the block is decoded after these are written.
    */
   unpackedBlockBytes: 32 * MIB,
   /**
-   * A compressed file may unpack to so many times its size (deflate cannot do more than 1,032), once it is
-   * larger than a record.
+   * How many times its size a compressed file may decompress to. The ratio counts only beyond
+   * `recordBytes`.
+   *
+   * Deflate reaches at most 1,032.
    */
   unpackRatio: 1_000,
+  /** Levels of nested elements in XML. */
   xmlDepth: 128,
   /**
-   * As many as a declaration may have columns, and those that drift may add; some files have a record a tag.
+   * Attributes of one XML element: as many as a table can have columns, with some room.
+   *
+   * Some files write a record as the attributes of one tag.
    */
   xmlAttributes: 2_400,
+  /** Length of a name in XML. */
   xmlNameBytes: 1024,
+  /** Levels of nested objects and arrays in JSON. */
   jsonDepth: 128,
+  /** Length of a key in JSON. */
   jsonKeyBytes: 4096,
-  /** Unknown and repeated fields of one record: with more it is refused as a whole. */
+  /** Unknown and repeated fields of one record. A record with more is quarantined as malformed. */
   recordFindings: 1_000,
-  /** Values quoted in quarantine and logs are cut here; the original bytes are kept whole. */
+  /** Length of a rejected value in quarantine and logs. The original bytes are kept in full. */
   quotedValueBytes: 256,
   /**
-   * What one slab of decoded input aims at: large enough to spread the cost of a copy, small enough to stay
-   * in cache.
+   * Size that Headrace aims at for one buffer of decoded input.
+   *
+   * Large enough to spread the cost of a copy, small enough to stay in cache.
    */
   slabBytes: 2 * MIB,
+  /** Bytes that one fetch request asks of a Kafka broker. */
   fetchBytes: 2 * MIB,
+  /** Bytes that one fetch request asks of a Kafka partition. */
   fetchPartitionBytes: 1 * MIB,
-  /** What a compressed batch of Kafka may inflate to, and what is read at a time of several. */
+  /** Decompressed size of one record batch of Kafka. A larger batch is quarantined as one message. */
   batchInflatedBytes: 64 * MIB,
+  /** Decompressed record batches in memory, after which Headrace handles them before it reads more. */
   inflatedBytes: 32 * MIB,
-  /** A batch that fails its checksum is fetched so often before the job stops by name. */
+  /**
+   * How often Headrace fetches a record batch whose checksum fails, before the stream stops with an error.
+   */
   corruptBatchAttempts: 5,
-  /** Rows per data file before it is closed: two Parquet row groups, so that staging stays under 100 MiB. */
+  /**
+   * Rows in a data file, unless the declaration sets `stream.rows_per_file`.
+   *
+   * Two Parquet row groups keep staging under 100 MiB.
+   */
   rowsPerFile: 2 * 122_880,
-  /** Compaction closes a file at so many rows, unless the dataset says fewer. */
+  /** Rows in a file that compaction writes, unless the declaration sets `upkeep.rows_per_file`. */
   rowsPerMergedFile: 10_000_000,
   /**
-   * What one compaction moves to where files lie today, of one table: until vacuum comes it lies there twice.
+   * Files of one table that one compaction moves from an older layout.
+   *
+   * Until vacuum comes, storage holds moved files twice.
    */
   movedFiles: 2_000,
+  /** Size of the files of one table that one compaction moves from an older layout. */
   movedBytes: 16 * 1024 * MIB,
+  /** Rows in memory, in bytes, before a stream writes them to a file. */
   stagedBytes: 96 * MIB,
+  /**
+   * Newest messages per Kafka partition that deduplication compares with, unless the declaration sets
+   * `dedup.window`.
+   */
   dedupWindowMessages: 1_000_000,
   /**
-   * All windows of one child together; with more Kafka partitions each window shrinks, and the user is told.
+   * Memory of all deduplication windows of one child. With many Kafka partitions, each window shrinks and
+   * the stream says so.
    */
   dedupWindowBytes: 128 * MIB,
+  /** Time between commits, unless the declaration sets `stream.commit_interval_ms`. */
   commitIntervalMs: 2_000,
+  /** Shortest time between commits that a declaration can set. */
   commitIntervalMinMs: 250,
-  /** A child that says nothing for this long is replaced; heartbeats come ten times as often. */
+  /** A child that sends nothing for this long is replaced. */
   childDeadlineMs: 30_000,
+  /** Time between heartbeats of a child. */
   childHeartbeatMs: 3_000,
   /**
-   * The same for a careful child, whose steps are one message: a message without an end costs 30 + 15 + 15
-   * s.
+   * A careful child, which handles one message per step, is replaced when it sends nothing for this long.
+   *
+   * A message that never ends costs 30 + 15 + 15 s.
    */
   childStepDeadlineMs: 15_000,
   /**
-   * After so many deaths at one start position a child says what it is about, and reads less, until one
-   * message or record is left.
+   * Deaths at one start position after which a child reads less at a time, until one message or record is
+   * left.
    */
   childDeathsBeforeCare: 2,
   /**
-   * Deaths at one start position without progress, for which some message may be to blame; then the job
-   * stops by name.
+   * Deaths at one start position, possibly caused by a message, after which the stream stops with an error.
    */
   childDeathsMax: 20,
   /**
-   * The same for outages that have a name: the storage, the broker, Spark. With pauses of 5 s these are five
-   * minutes.
+   * Restarts during an outage of the storage, the broker or Spark, after which the stream stops with an
+   * error.
+   *
+   * With pauses of 5 s, these are five minutes.
    */
   childOutagesMax: 60,
   /**
-   * Messages and records that may be accused one after the other while none is accepted: then something else
-   * is wrong.
+   * Messages and records blamed one after the other while none is accepted. Beyond, something else is
+   * wrong, and the stream stops.
    */
   accusedInARow: 20,
-  /** Records of one batch that are refused at a time; those beyond are found by the next attempt. */
+  /**
+   * Records of one batch that the engine refuses and one attempt finds. The next attempt finds the others.
+   */
   refusedAtOnce: 1_000,
-  /** Times that drift may ask for columns that the table does not get. */
+  /** Requests of drift for columns that the table does not get, after which the stream stops. */
   fruitlessDrifts: 2,
+  /** Attempts to commit to a table while other writers commit first. */
   commitAttempts: 60,
   /**
-   * Newest log entries of a table that stay for time travel, unless delta.logRetentionDuration lets them go
-   * earlier.
+   * Newest log entries of a table that stay for time travel, unless the table sets
+   * delta.logRetentionDuration.
    */
   logEntries: 10_000,
-  /** Messages of a batch on Spark: its fixed cost of half a second is a tenth of such a batch. */
+  /**
+   * Messages in one batch on Spark, unless the declaration sets `spark.batch_messages`.
+   *
+   * The fixed cost of half a second is a tenth of such a batch.
+   */
   sparkBatchMessages: 200_000,
+  /** Columns that drift may add to a table. */
   evolvedColumns: 200,
+  /** Messages of a topic that `headrace dataset infer` reads. */
   inferSamples: 1_000,
-  /** What `dataset infer` reads of a file, unpacked. */
+  /** Bytes of a file, decompressed, that `headrace dataset infer` reads. */
   inferSampleBytes: 4 * MIB,
-  /** Memory of a stream's engine, and what each column of the table adds to it. */
+  /** Memory of the engine of a stream. */
   engineMemory: 160 * MIB,
+  /** Memory that each column of the table adds to `engineMemory`. */
   engineMemoryPerColumn: 128 * KIB,
   /**
-   * A table of more columns is wide: what the engine keeps for each column, however few rows, decides then.
+   * A table with more columns is wide. Memory per column, not per row, then limits how much is staged and
+   * decoded at a time.
    */
   wideColumns: 32,
   /**
-   * What is staged of a wide table, by column: DuckDB's first segment of a text column holds so much, the
-   * next takes 256 KiB.
+   * Staged bytes of a wide table, per column.
+   *
+   * DuckDB's first segment of a text column holds so much, the next takes 256 KiB.
    */
   stagedBytesPerColumn: 24 * KIB,
   /**
-   * Values (records times columns) that are decoded at a time, and those of a wide table; more is read again
-   * in smaller pieces.
+   * Values (records times columns) that are decoded at a time. The rest is read again in smaller pieces.
    */
   blockCells: 16_777_216,
+  /** Values of a wide table that are decoded at a time. */
   blockCellsWide: 4_194_304,
-  /** Columns of a declaration; drift may add `evolvedColumns` more. */
+  /**
+   * Columns of a declaration, and fields of one array of objects. Drift may add `evolvedColumns` more
+   * columns.
+   */
   declaredColumns: 2_000,
-  /** The text of a declaration: its most columns with paths, formats and descriptions. */
+  /**
+   * Size of a declaration.
+   *
+   * Enough for the most columns with paths, formats and descriptions.
+   */
   declarationBytes: 512 * KIB,
-  /** source_config and destination_config of a job as JSON. */
+  /** Size of source_config and destination_config of a job, as JSON. */
   jobConfigBytes: 640 * KIB,
-  /** How deep a declaration, and settings of a job, nest. */
+  /** Levels of nesting in a declaration and in the settings of a job. */
   declarationDepth: 32,
-  /** Mistakes of a declaration that are shown, and characters of each. */
+  /** Mistakes of a declaration that `headrace dataset check` shows. */
   mistakesShown: 50,
+  /** Length of the message of one mistake. */
   mistakeChars: 500,
-  /** A regular expression of a column or a rule. */
+  /** Length of a regular expression of a column or a rule. */
   patternChars: 4_096,
   /** Rules of a declaration. */
   declaredRules: 10_000,

@@ -1,6 +1,6 @@
 /**
- * Marks: positions stored in a table's log as Delta `txn` actions. They are the only truth about progress.
- * Names are built here and nowhere else.
+ * Marks: positions in the log of a table, stored as Delta `txn` actions. Progress is recorded nowhere else.
+ * Only this file builds their names.
  */
 
 /** Mark name to position. */
@@ -8,25 +8,25 @@ export type Marks = ReadonlyMap<string, number>
 
 const PREFIX = 'headrace'
 
-/** Next offset to read of one Kafka partition (or: 1 when a file was read). */
+/** The next offset to read of a Kafka partition. For a file: 1 once it was read. */
 export function sourceMark(topicId: string, partition: number): string {
   return `${PREFIX}/source/${topicId}/${partition}`
 }
 
-/** First offset never read before a rewind: below it, identities are compared with RAW. */
+/** The first offset that was never read before a rewind. Below it, identities are compared with RAW. */
 export function rereadMark(topicId: string, partition: number): string {
   return `${PREFIX}/reread/${topicId}/${partition}`
 }
 
 /**
- * A file of a watched folder, by the folder's name as it is declared: what another folder has under the same
- * name is another file. The position is 52 bits of its content's SHA-256.
+ * A file of a watched folder, with the folder's name as declared: a file of the same name in another folder
+ * is another file. The position is 52 bits of the SHA-256 of its content.
  */
 export function fileMark(folder: string, path: string): string {
   return `${PREFIX}/file-of/${encodeURIComponent(folder)}/${path}`
 }
 
-/** Whether a file was read. Marks of earlier versions say nothing of the folder: they count for each. */
+/** Whether a file was read. Marks of earlier versions do not name the folder, so they count for each. */
 export function isFileRead(marks: Marks, folder: string, path: string): boolean {
   return marks.has(fileMark(folder, path)) || marks.has(`${PREFIX}/file/${path}`)
 }
@@ -36,13 +36,13 @@ export function consumerMark(consumer: string): string {
   return `${PREFIX}/consumer/${consumer}`
 }
 
-/** Version of the archive table up to which RAW has let go of the rows that moved there. */
+/** The version of the archive table up to which RAW has dropped the rows that moved there. */
 export function archiveMark(): string {
   return `${PREFIX}/archive`
 }
 
 /**
- * Numbers the moves of days to the archive, in RAW and in the archive: one is finished when both have its
+ * Numbers the moves of days to the archive, in RAW and in the archive. A move is finished when both have its
  * number.
  */
 export function movesMark(): string {
@@ -50,7 +50,8 @@ export function movesMark(): string {
 }
 
 /**
- * Counts the deletions of rows by key in Processed: a batch that read RAW before one may not commit after it.
+ * Counts the deletions of rows by key in Processed. A batch that read RAW before a deletion must not commit
+ * after it.
  */
 export function deletionMark(): string {
   return `${PREFIX}/deletions`
@@ -61,7 +62,7 @@ export function heldMark(partition: string): string {
   return `${PREFIX}/held/${partition}`
 }
 
-/** Running totals of records by outcome: they survive log clean-up, which commit information does not. */
+/** Running totals of records by outcome. They survive log clean-up; commit information does not. */
 export function countMark(name: string): string {
   return `${PREFIX}/count/${name}`
 }
@@ -92,5 +93,5 @@ export function heldPartitions(marks: Marks): Map<string, number> {
   )
 }
 
-/** Prefix of the mark that holds a table partition because an operator said so: 1 while it does. */
+/** Prefix of the mark that holds a table partition because an operator asked for it: 1 while held. */
 export const OPERATOR_HOLD = 'headrace/hold/'

@@ -8,16 +8,16 @@ export interface OutgoingMessage {
 
 export interface Acknowledged {
   partition: number
-  /** -1: the sink does not know. */
+  /** -1 if the sink does not know it. */
   offset: number
 }
 
 export interface MessageSink {
-  /** Messages that it likes to get at once. */
+  /** Number of messages that the sink prefers to get at once. */
   readonly batchMessages?: number
   /**
-   * Sends in order and resolves when all are acknowledged as durable; the answers are in the order of the
-   * messages.
+   * Sends in order, and resolves when all messages are acknowledged as durable. The acknowledgments are in
+   * the order of the messages.
    */
   send(messages: OutgoingMessage[]): Promise<Acknowledged[]>
   close(): Promise<void>

@@ -7,12 +7,12 @@ import type { Slab } from './slab.ts'
  * without any.
  */
 export interface Messages {
-  /** Holds keys, values and headers; decoded values are written behind them. */
+  /** Holds keys, values and headers. Decoded values follow them. */
   slab: Slab
   count: number
   partition: Int32Array
   offset: Float64Array
-  /** Milliseconds since 1970, as the message says. */
+  /** Milliseconds since 1970, as the message states. */
   time: Float64Array
   keyStart: Int32Array
   keyLength: Int32Array
@@ -20,7 +20,7 @@ export interface Messages {
   valueLength: Int32Array
   headersStart: Int32Array
   headersLength: Int32Array
-  /** Messages whose source could not read them, by index: what they hold is what could not be read. */
+  /** Messages that the source could not read, by index. Their value is the unreadable bytes. */
   unread: Map<number, { rule: string; reason: string }>
 }
 
@@ -41,7 +41,7 @@ export function createMessages(slab: Slab, capacity: number): Messages {
   }
 }
 
-/** Makes room for `needed` messages in all; what is there stays. */
+/** Grows the arrays to `needed` messages in total, and keeps their content. */
 export function ensureMessages(messages: Messages, needed: number): void {
   if (messages.partition.length >= needed) return
   const size = Math.max(needed, messages.partition.length * 2)
@@ -72,7 +72,7 @@ export function clearMessages(messages: Messages): void {
   messages.unread.clear()
 }
 
-/** Where a message lies, as keys of maps and failpoints write it. */
+/** The place of a message, as keys of maps and failpoints write it. */
 export function placeOf(messages: Messages, index: number): string {
   return `${messages.partition[index]}:${messages.offset[index]}`
 }

@@ -1,13 +1,11 @@
 /**
- * Where tables live. One store serves one root; names are relative, with `/`, and never start with it.
- *
- * Who calls: the lakehouse, from one process at a time per writer, from many as readers. Any method may be
- * called concurrently. A method that fails throws an error of the table (core/errors.ts) that names the
- * object; a missing object is not a failure for `read` and `stat` (undefined) nor for `delete` (nothing
- * happens).
+ * Where tables live. One store serves one root; names are relative, with `/`, and never start with it. The
+ * lakehouse calls a store: one process at a time per writer, many as readers. Any method may be called
+ * concurrently. A method that fails throws an error of the table (core/errors.ts) that names the object. A
+ * missing object is no failure: `read` and `stat` return undefined, `delete` does nothing.
  */
 export interface ObjectStore {
-  /** Root as the user knows it, for messages. */
+  /** The root as the user knows it, for messages. */
   readonly root: string
   read(name: string): Promise<Buffer | undefined>
   /** Bytes [start, end); undefined when the object is missing. */
@@ -15,30 +13,32 @@ export interface ObjectStore {
   /** Creates or replaces; durable when the promise resolves. */
   write(name: string, bytes: Uint8Array): Promise<void>
   /**
-   * Creates, durable and in one step; false when the name is taken by other bytes. This is the commit
-   * primitive. When the name holds exactly these bytes the answer is true: it is our own earlier success,
-   * whose answer was lost.
+   * Creates an object, durable and in one step. Returns false if the name is taken by other bytes. This is
+   * the commit primitive. If the name already holds exactly these bytes, the result is true: it is our own
+   * earlier success, whose answer was lost.
    */
   writeIfAbsent(name: string, bytes: Uint8Array): Promise<boolean>
   /** All objects below a folder, in order of name; with `after`, only names greater than it. */
   list(folder: string, after?: string): Promise<StoredObject[]>
   stat(name: string): Promise<StoredObject | undefined>
-  /** Folders that have nothing in them any more go as well, but for the root. */
+  /** Also deletes folders that become empty, except the root. */
   delete(name: string): Promise<void>
   /**
-   * Deletes what interrupted writes left behind and `list` does not show, when it is older: unfinished files,
-   * empty folders.
+   * Deletes the leftovers of interrupted writes that are older and that `list` does not show: unfinished
+   * files, empty folders.
    */
   sweep(beforeMs: number): Promise<void>
-  /** Gives an object a twin, which `local.sync` then makes durable. Folders above it need not be there. */
+  /** Copies an object; `local.sync` then makes the copy durable. Creates the folders above it. */
   copy(from: string, to: string): Promise<void>
   /**
-   * Where an engine that reads the store by itself finds an object: `file:///...`, `s3a://...`, `hdfs://...`.
+   * The address at which an engine that reads the store directly finds an object: `file:///...`, `s3a://...`,
+   * `hdfs://...`.
    */
   address(name: string): string
   /**
-   * Creates an object from a file of this machine, of any size: whole, durable, and in one step at the end of
-   * the upload; false when the name is taken by then. What broken uploads of the same name left behind goes.
+   * Creates an object of any size from a local file: complete, durable, and in one step at the end of the
+   * upload. Returns false if the name is taken by then. Removes the leftovers of interrupted uploads of the
+   * same name.
    */
   createFrom(path: string, name: string): Promise<boolean>
   /** For engines of this machine. */
@@ -46,37 +46,31 @@ export interface ObjectStore {
 }
 
 /**
- * Files of a store as engines of this machine open and write them. Where the store is this machine's disk, they
- * are the objects themselves; elsewhere they are copies.
+ * Files of a store as engines on this machine open and write them. If the store is the local disk, they are
+ * the objects themselves; otherwise they are copies.
  */
 export interface LocalFiles {
   /**
-   * Where an engine on this machine opens an object that was staged, or writes one that `sync` then makes
-   * durable in the store.
+   * The local path of a staged object, or of a file that an engine writes and `sync` makes durable in the
+   * store.
    */
   path(name: string): string
-  /** Makes objects readable at their local paths; a store that is not this machine's disk fetches them. */
+  /** Makes objects readable at their local paths. A remote store downloads them. */
   stage(names: string[]): Promise<void>
-  /** Makes files that an engine wrote itself durable: their bytes, their names, the folders above them. */
+  /** Makes files that an engine wrote durable: their bytes, their names and the folders above them. */
   sync(names: string[]): Promise<void>
-  /** Makes the folder behind a local path, which only the caller knows, for an engine to write into. */
+  /** Creates the folder behind a local path, which only the caller knows, for an engine to write into. */
   makeFolder(name: string): Promise<void>
-  /**
-   * Removes such a folder with all that is still in it. Never fails: what it leaves is old one day, and
-   * vacuum takes it.
-   */
+  /** Removes such a folder with everything in it. Never fails: vacuum removes later what it leaves. */
   dropFolder(name: string): Promise<void>
-  /**
-   * Gives a file that an engine wrote another name, which `sync` then makes durable. Folders above it need
-   * not be there.
-   */
+  /** Renames a file that an engine wrote; `sync` then makes it durable. Creates the folders above it. */
   move(from: string, to: string): Promise<void>
 }
 
-/** How an engine comes to the objects of a store. */
+/** How an engine reaches the objects of a store. */
 export interface EngineAccess {
   path(store: ObjectStore, name: string): string
-  /** Before an engine opens them. */
+  /** Call this before an engine opens them. */
   ready(store: ObjectStore, names: string[]): Promise<void>
 }
 
@@ -93,6 +87,6 @@ export interface StoredObject {
   name: string
   size: number
   modifiedMs: number
-  /** What the store itself calls this content, where it does (S3: ETag): its times are whole seconds. */
+  /** The store's own identifier of this content, if it has one (S3: ETag). Its times are whole seconds. */
   tag?: string
 }

@@ -1,57 +1,57 @@
 /**
- * What samples look like: the record that repeats and the values its fields had. Drafts of declarations are
- * made of it.
+ * What a sample looks like: the record that repeats, and the values of its fields. Drafts of declarations are
+ * made from it.
  */
 
 /**
- * How values were written. JSON tells strings from numbers; in the other formats all is text. `json`: objects
- * and mixtures, as JSON text.
+ * How values were written. JSON distinguishes strings from numbers; in the other formats everything is text.
+ * `json`: objects and mixtures, as JSON text.
  */
 export type Writing = 'text' | 'string' | 'number' | 'boolean' | 'json'
 
-/** Values with the numbers of the records that have them: most fields of a wide sample are rare. */
+/** Values with the numbers of their records: most fields of a wide sample are rare. */
 export interface SampleValues {
   rows: number[]
   values: string[]
 }
 
 export interface SampleField extends SampleValues {
-  /** As a declaration writes it. */
+  /** As in a declaration. */
   path: string
-  /** The names along the path, of which a column's name is made. */
+  /** The names along the path, which make the name of the column. */
   names: string[]
   writing: Writing
   /**
-   * Of an array: how many items the records have that have it. `rows` and `values` then count items, over all
-   * records, and leave out those that are null.
+   * For an array: the records that have it, and the number of items of each. `rows` and `values` then count
+   * items over all records, without null items.
    */
   lists: { rows: number[]; lengths: number[] } | undefined
-  /** Of an array of objects: the fields of its items; their rows count items. */
+  /** For an array of objects: the fields of its items. Their rows count items. */
   fields: SampleField[] | undefined
   /**
-   * Of an array: the text of each record's, for a column that holds it as text. Undefined where a format has
-   * no such text.
+   * For an array: its text in each record, for a column that holds it as text. Undefined if the format has no
+   * such text.
    */
   whole: SampleValues | undefined
-  /** What a person should know of it. */
+  /** Notes for the person who reviews the draft. */
   notes: string[]
 }
 
 /** A document of a sample, decoded. */
 export interface SampleText {
   text: string
-  /** More of it follows in the source. */
+  /** The source has more of it. */
   cut: boolean
 }
 
 export interface Outline {
-  /** Path of the record, as a declaration writes it; empty where a format has none. */
+  /** Path of the record, as in a declaration; empty if the format has none. */
   record: string
   records: number
   fields: SampleField[]
   /** Further settings of the record in a declaration: delimiter, quote, header, namespaces, ignore. */
   settings: Record<string, unknown>
-  /** The sample as whole documents: without what was cut off at its end. */
+  /** The sample as whole documents, without an incomplete end. */
   documents: string[]
   notes: string[]
 }
@@ -71,7 +71,7 @@ export function createField(path: string, names: string[], writing: Writing): Sa
   }
 }
 
-/** Why no draft can be made of a sample, and what would help. */
+/** Why a sample gives no draft, and what would help. */
 export interface OutlineFault {
   reason: string
   instead: string

@@ -1,4 +1,4 @@
-/** Periods of purchases: calendar arithmetic in UTC, and which ends make a whole number of them. */
+/** Periods of purchases: calendar arithmetic in UTC, and the ends that make a whole number of periods. */
 
 export const TIME_PERIODS = ['hourly', 'daily', 'monthly', 'yearly'] as const
 export type TimePeriod = (typeof TIME_PERIODS)[number]
@@ -7,8 +7,8 @@ const MONTHS: Partial<Record<TimePeriod, number>> = { monthly: 1, yearly: 12 }
 const FIXED_MS: Partial<Record<TimePeriod, number>> = { hourly: 3_600_000, daily: 86_400_000 }
 
 /**
- * Start of period number `count` (0 is the first). A month that is too short for the day ends on its last
- * day.
+ * Start of period number `count` (0 is the first). In a month that is too short for the day, the last day
+ * counts.
  */
 export function periodStart(from: Date, period: TimePeriod, count: number): Date {
   const months = MONTHS[period]
@@ -20,14 +20,14 @@ export function periodStart(from: Date, period: TimePeriod, count: number): Date
   return at
 }
 
-/** How many periods lie between, or the two ends nearest to `until` that would make a whole number. */
+/** The number of periods between two times, or the two ends nearest to `until` that make a whole number. */
 export function wholePeriods(
   from: Date,
   until: Date,
   period: TimePeriod,
 ): { count: number } | { ends: Date[] } {
   const averageMs = FIXED_MS[period] ?? (MONTHS[period] as number) * 30.436875 * 86_400_000
-  // The guess is off by one period at most, whatever the months between are.
+  // The guess is wrong by at most one period, whatever the months between.
   let count = Math.max(1, Math.round((until.getTime() - from.getTime()) / averageMs) - 1)
   while (periodStart(from, period, count) < until) count += 1
   if (periodStart(from, period, count).getTime() === until.getTime()) return { count }

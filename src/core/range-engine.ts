@@ -1,18 +1,18 @@
 /**
- * An engine that reads closed ranges of a topic somewhere else, in many places at once, and makes their files
- * where the table lies. It commits nothing and remembers nothing between two calls: what it made counts when
- * the table's log names it.
+ * An engine that reads closed ranges of a topic elsewhere, in many places at once, and writes their files to
+ * the table's storage. It commits nothing and keeps no state between calls: its files count once the table's
+ * log names them.
  */
 import type { OffsetRange } from './engine.ts'
 import type { Counts } from './results.ts'
 import type { DataFile } from './table-schema.ts'
 
-/** What the window, or RAW after a rewind, says of a message that is about to be decoded. */
+/** What the dedup window, or RAW after a rewind, knows of a message before it is decoded. */
 export interface Verdict {
   partition: number
   offset: number
   sighting: 'new' | 'duplicate' | 'conflict'
-  /** Ordinals whose rows RAW has already; -1 stands for the message as a whole. */
+  /** Ordinals of rows that RAW already has. -1 stands for the whole message. */
   known: number[]
 }
 
@@ -27,11 +27,11 @@ export interface MessageHead {
 
 export interface DecodeRequest {
   ranges: OffsetRange[]
-  /** Only messages with something to say of. */
+  /** Only messages about which something is known. */
   verdicts: Verdict[]
   /** Messages to quarantine without decoding. */
   poison: { partition: number; offset: number; rule: string; reason: string }[]
-  /** When the rows count as ingested, in milliseconds since 1970. */
+  /** Ingest time of the rows, in milliseconds since 1970. */
   ingestMs: number
 }
 
@@ -40,9 +40,9 @@ export interface DecodedRange {
   files: DataFile[]
   counts: Counts
   newestMs: number
-  /** Paths that drift wants as columns; when there are any, the files must not be committed. */
+  /** Paths that drift wants to add as columns. If there are any, do not commit the files. */
   discovered: string[]
-  /** In how many places at once the work was done. */
+  /** In how many places the work was done. */
   tasks: number
 }
 
@@ -53,8 +53,8 @@ export interface RangeEngine {
    */
   readHeads(ranges: OffsetRange[], visit: (head: MessageHead) => void): Promise<void>
   /**
-   * Decodes, checks and writes. Throws decoder_crashed when a task ended without a word: some message of the
-   * ranges kills it. Other errors of tasks come out by their own names.
+   * Decodes, checks and writes. Throws decoder_crashed if a task ended unexpectedly: a message of the ranges
+   * kills it. Other errors of tasks keep their codes.
    */
   decode(request: DecodeRequest): Promise<DecodedRange>
   close(): Promise<void>

@@ -1,7 +1,7 @@
-/** The columns that RAW has beside the declared ones. Their names are reserved. */
+/** The columns that RAW has besides the declared ones. Their names are reserved. */
 import type { StageColumn } from './engine.ts'
 
-/** Every row fills these: where it came from. */
+/** Where the row came from. Every row has these. */
 export const ORIGIN_COLUMNS: StageColumn[] = [
   { name: 'message_id', kind: 'text', type: 'string' },
   { name: 'message_key', kind: 'text', type: 'string' },
@@ -16,7 +16,7 @@ export const ORIGIN_COLUMNS: StageColumn[] = [
   { name: 'content_hash', kind: 'int32', type: 'integer' },
 ]
 
-/** Only quarantined rows fill these. */
+/** Only quarantined rows have these. */
 export const REJECT_COLUMNS: StageColumn[] = [
   { name: 'reject_kind', kind: 'text', type: 'string' },
   { name: 'reject_rule', kind: 'text', type: 'string' },

@@ -19,7 +19,7 @@ export interface CommitEvent {
   files: number
   bytes: number
   durationMs: number
-  /** Age of the newest message when readers can see it, by its own clock; 0 without messages. */
+  /** Age of the newest message when readers can see it, by the message's own clock; 0 without messages. */
   freshnessMs: number
 }
 
@@ -31,7 +31,7 @@ export interface StreamSummary {
 
 /** What one batch did. */
 export interface BatchResult {
-  /** `published`: a commit was made; `nothing_new`; `taken`: another run published the same range first. */
+  /** `published`: the batch committed; `nothing_new`; `taken`: another run published the same range first. */
   state: 'published' | 'nothing_new' | 'taken' | 'planned'
   version: number
   fromVersion: number
@@ -40,7 +40,7 @@ export interface BatchResult {
   duplicatesInDelta: number
   duplicatesPublished: number
   published: number
-  /** keep: latest: rows that took the place of an older published one. */
+  /** For keep: latest: rows that replaced an older published one. */
   replaced: number
   partitions: Record<string, number>
   held: Record<string, string>
@@ -63,23 +63,23 @@ export function addCounts(into: Counts, more: Counts): void {
 export interface CompactResult {
   filesBefore: number
   filesAfter: number
-  /** Rows, and bytes before and after, of the files that were merged. */
+  /** Rows of the merged files, and their bytes before and after. */
   rows: number
   bytesBefore: number
   bytesAfter: number
-  /** Files that lay elsewhere than a writer of today puts them, and were moved as they are. */
+  /** Files of an older layout that were moved, unchanged, to where a writer puts them today. */
   moved: number
   /** Groups given up because another writer changed their files. */
   conflicts: number
 }
 
 export interface RetainResult {
-  /** First ingest date that stays. */
+  /** The first ingest date that stays. */
   keepFrom: string
   files: number
   rows: number
   bytes: number
-  /** Files of days that are over, but that a consumer has not used, or that hold rows of a held partition. */
+  /** Files of days to retire that a consumer has not read yet, or that hold rows of a held partition. */
   waitingFiles: number
   version: number | null
 }
@@ -91,21 +91,21 @@ export interface VacuumResult {
 
 export interface DeleteResult {
   rows: number
-  /** Files that held such rows, written again without them. */
+  /** Files that were rewritten without these rows. */
   files: number
   bytes: number
   version: number | null
 }
 
 export interface ReprocessResult {
-  /** What was decoded again. */
+  /** Input that was decoded again. */
   files: number
   rows: number
   bytes: number
-  /** What came of it: rows, and records that are wrong by today's declaration. */
+  /** The result: rows, and records that are wrong by the current declaration. */
   accepted: number
   quarantined: number
-  /** Rows published anew. */
+  /** Rows published again. */
   republished: number
   rawVersion: number | null
   processedVersion: number | null

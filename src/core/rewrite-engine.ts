@@ -1,6 +1,6 @@
 /**
- * What upkeep asks of an engine: rows of existing data files in new ones, whose paths are relative to the
- * folder given. Nothing is committed, nothing is yet durable.
+ * What upkeep needs from an engine: copy rows of existing data files into new files, whose paths are relative
+ * to the given folder. The engine commits nothing, and the files are not durable yet.
  */
 import type { PublishTarget, PublishedFile, RawSlice } from './batch-engine.ts'
 import type { EngineAccess } from './object-store.ts'
@@ -13,18 +13,18 @@ export interface RewriteTable {
   compression: string
 }
 
-/** Records by key: of each key one text per column, as the column's type reads it. */
+/** Records by key: for each key one text per column, in the form that the column's type reads. */
 export interface DoomedKeys {
   columns: string[]
   values: string[][]
 }
 
-/** Rows of RAW were decoded anew; `slices` of the target: all of RAW that is published, as it will be. */
+/** Rows of RAW were decoded again. `slices` of the target is all published RAW in its new state. */
 export interface RepublishRequest extends PublishTarget {
   key: string[]
-  /** Undefined: the record that came first wins. */
+  /** Undefined: the first record wins. */
   latestBy: string | undefined
-  /** The files that are replaced in RAW, and what takes their place. */
+  /** The files that are replaced in RAW, and their replacements. */
   before: RawSlice[]
   after: RawSlice[]
   published: PublishedFile[]
@@ -33,9 +33,9 @@ export interface RepublishRequest extends PublishTarget {
 export interface Republished {
   /** Paths relative to the target's folder. */
   adds: DataFile[]
-  /** Paths, as given, of files whose other rows are in `adds`. */
+  /** Paths, as given, of files whose remaining rows are in `adds`. */
   obsolete: string[]
-  /** Rows published anew, and rows that they replace. */
+  /** Rows published again, and the rows that they replace. */
   published: number
   replaced: number
 }
@@ -43,14 +43,14 @@ export interface Republished {
 export interface RewriteEngine {
   readonly access: EngineAccess
   /**
-   * All rows of files of one table partition as one file in `folder`, which is the call's own, in the files'
-   * order unless `orderBy` says otherwise.
+   * Merges files of one table partition into one file in `folder`, which belongs to this call. Rows keep the
+   * order of the files unless `orderBy` is given.
    */
   merge(table: RewriteTable, files: PublishedFile[], folder: string, orderBy: string[]): Promise<DataFile>
   /**
-   * Which files hold rows of the keys, and how many. In quarantined rows, which may have no key, the original
-   * bytes are searched for the key's text, standing by itself (byte-search.ts). Remembers the messages that
-   * these rows came from: `without` clears what other rows keep of their original bytes.
+   * Finds the files that hold rows of the keys, and counts the rows. Quarantined rows may have no key: there
+   * it searches the original bytes for the key's text as a whole word (byte-search.ts). It remembers the
+   * messages of these rows: `without` then clears what other rows keep of their original bytes.
    */
   findKeys(
     table: RewriteTable,
@@ -58,8 +58,8 @@ export interface RewriteEngine {
     keys: DoomedKeys,
   ): Promise<{ path: string; rows: number }[]>
   /**
-   * The rows of one file but for those that the last findKeys found, as a file in `folder`; undefined when
-   * none is left.
+   * Writes the rows of one file, without those of the last findKeys, to a file in `folder`. Undefined if no
+   * row is left.
    */
   without(table: RewriteTable, file: PublishedFile, folder: string): Promise<DataFile | undefined>
   republish(request: RepublishRequest): Promise<Republished>

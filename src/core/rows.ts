@@ -1,6 +1,6 @@
 /**
- * Typed columns as they go from the checks to an engine. Text stays a span of the slab; numbers are typed
- * arrays. Only rows that the selection names are written.
+ * Typed columns on their way from the checks to an engine. Text stays a span of the slab; numbers are typed
+ * arrays. Only the rows of the selection are written.
  */
 
 /**
@@ -9,7 +9,7 @@
 export interface ColumnValues {
   kind: 'text' | 'int32' | 'int64' | 'double' | 'boolean'
   valid: Uint8Array
-  /** text: start and length, two numbers a row. */
+  /** Text: start and length, two numbers per row. */
   spans: Int32Array
   int32: Int32Array
   words: Int32Array
@@ -24,7 +24,7 @@ export function createColumn(kind: ColumnValues['kind']): ColumnValues {
   return { kind, valid: NO_BYTES, spans: NO_INTS, int32: NO_INTS, words: NO_INTS, double: NO_DOUBLES }
 }
 
-/** Makes room for `rows` rows. Old values are not kept: columns are filled anew for each slab. */
+/** Makes room for `rows` rows and drops old values: columns are filled again for each slab. */
 export function ensureRows(column: ColumnValues, rows: number): void {
   if (column.valid.length >= rows) return
   const size = Math.max(2048, rows * 2)

@@ -1,17 +1,14 @@
-/**
- * The shape of a row of the table of settings (settings.ts), and how the texts of values are read and
- * written.
- */
+/** The type of a row in the table of settings (settings.ts), and how to parse and write values. */
 
-/** The type of a setting: which texts are values, and how to write them. */
+/** The type of a setting: which texts are valid, and how to write a value. */
 export interface SettingKind<Value> {
   /** Follows "must be". */
   expected: string
-  /** Undefined: the text is no such value. */
+  /** Undefined: the text is not a valid value. */
   read(text: string): Value | undefined
-  /** The text that reads as this value. */
+  /** The text that `read` turns into this value. */
   write(value: Value): string
-  /** Between the items of a list. */
+  /** The separator between the items of a list. */
   separator?: string
   /** In a settings file, paths are relative to that file. */
   isPath?: boolean
@@ -36,7 +33,7 @@ export function list(what: string, separator: ',' | ':', isPath = false): Settin
   }
 }
 
-/** From 1 on; `unit` stands in what is expected, `of days`. */
+/** A whole number from 1 on. `unit` appears in the expected text, as in `of days`. */
 export function wholeNumber({ digits, unit }: { digits: number; unit?: string }): SettingKind<number> {
   const pattern = new RegExp(`^[1-9]\\d{0,${digits - 1}}$`)
   return {
@@ -46,7 +43,7 @@ export function wholeNumber({ digits, unit }: { digits: number; unit?: string })
   }
 }
 
-/** A URL whose scheme is that of one of the examples. */
+/** A URL with the scheme of one of the examples. */
 export function url(...examples: string[]): SettingKind<string> {
   const schemes = new Set(examples.map((example) => `${example.split('://')[0]}://`))
   return {
@@ -84,16 +81,16 @@ export type SettingReader = keyof typeof SETTING_READERS
 
 export interface SettingRow {
   kind: SettingKind<unknown>
-  /** In force when nobody sets it. */
+  /** The default. */
   usual?: unknown
-  /** What applies when nobody sets it, if the usual value does not say so. */
+  /** What applies without a value, if the default does not say so. */
   unset?: string
   /** Fits a line of the list: at most 60 characters. */
   meaning: string
   /** More sentences for the reference page. */
   more?: string
   readBy: readonly SettingReader[]
-  /** Its value is never shown. */
+  /** Headrace never shows its value. */
   secret?: true
   /** A settings file cannot set it. */
   environmentOnly?: true

@@ -9,7 +9,7 @@ import { nearest } from './suggest.ts'
 
 export interface SettingsFile {
   path: string
-  /** By the setting's name, as far as there is one. */
+  /** By the setting's name, where there is one. */
   entries: ReadonlyMap<string, { text: string; line: number }>
 }
 
@@ -21,7 +21,7 @@ export interface SettingSources {
 
 export interface SettingInForce {
   name: SettingName
-  /** Undefined: not set and nothing usual, or not what it must be. */
+  /** Undefined: not set and without a default, or invalid. */
   value: unknown
   from: 'default' | 'file' | 'environment'
   /** For people: `the environment`, `headrace.yaml, line 3`. */
@@ -45,7 +45,7 @@ export function settingInForce(name: SettingName, { variables, file }: SettingSo
   return { name, value: rowOf(name).usual, from: 'default', place: 'default' }
 }
 
-/** `called`: what it is called where it was set. */
+/** `called`: its name in the place where it was set. */
 function read(name: SettingName, called: string, text: string, place: string): Omit<SettingInForce, 'from'> {
   const { kind, secret } = rowOf(name)
   const value = kind.read(text)
@@ -60,7 +60,7 @@ function read(name: SettingName, called: string, text: string, place: string): O
   return { name, value, place, problem }
 }
 
-/** All values. Throws `setting_invalid` for the first that is not what it must be. */
+/** All values. Throws `setting_invalid` for the first invalid one. */
 export function settingsFrom(
   variables: SettingSources['variables'],
   file?: SettingSources['file'],
@@ -73,7 +73,7 @@ export function settingsFrom(
   return Object.fromEntries(values) as Settings
 }
 
-/** A warning for each name that is set but is no setting, with the nearest name. */
+/** A warning for each name that is set but unknown, with the nearest known name. */
 export function unknownSettings({ variables, file }: SettingSources): string[] {
   const known = SETTING_NAMES.map(variableOf)
   const strange = Object.entries(variables)

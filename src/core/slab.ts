@@ -1,18 +1,18 @@
 /**
  * A slab: the bytes of many messages in one buffer, with room behind them for decoded values. Every value of
- * a record is a span (start, length) of its slab, so the hot path makes no string and no object per value,
- * and one copy of the slab hands all values to the engine.
+ * a record is a span (start, length) of its slab. So the hot path creates no string and no object per value,
+ * and one copy of the slab passes all values to the engine.
  */
 
 export interface Slab {
   bytes: Buffer
-  /** The same bytes, to compare four at a time. */
+  /** The same bytes, for comparing four at a time. */
   view: DataView
-  /** Where the next decoded value is written; input lies before it. */
+  /** Where the next decoded value goes. Input lies before it. */
   end: number
 }
 
-/** The view reaches further than the bytes, so that comparing a tag near the end needs no bound check. */
+/** The view reaches beyond the bytes, so comparing a tag near the end needs no bounds check. */
 const PADDING = 4096
 
 export function createSlab(capacity: number): Slab {
@@ -20,7 +20,7 @@ export function createSlab(capacity: number): Slab {
   return { bytes: Buffer.from(memory, 0, capacity), view: new DataView(memory), end: 0 }
 }
 
-/** Makes room for `count` more bytes behind `end`; positions stay valid, the buffer may be another one. */
+/** Makes room for `count` more bytes after `end`. Positions stay valid; the buffer may be a new one. */
 export function reserve(slab: Slab, count: number): void {
   const needed = slab.end + count + 1
   if (needed <= slab.bytes.length) return

@@ -1,10 +1,10 @@
 /**
- * Where records come from. A source lists positions and reads closed or open ranges; it never moves a
- * position itself and never decides what was used: the table's marks do.
+ * Where records come from. A source lists positions and reads closed or open ranges. It never moves a
+ * position and never decides what was used: the marks of the table do.
  */
 import type { Messages } from './messages.ts'
 
-/** Where one Kafka partition stands. Offsets are the next ones to read. */
+/** The position in one Kafka partition. Offsets are the next ones to read. */
 export interface PartitionPosition {
   partition: number
   next: number
@@ -13,10 +13,10 @@ export interface PartitionPosition {
 /** What a child reads from: long polls over its partitions, in order of offset within each. */
 export interface MessageReader {
   /**
-   * Fills `messages` (emptied before) with what is there, waiting up to `waitMs` for something; returns the
-   * positions after it, which move past gaps too. `limit` bounds the messages per partition (isolating a
-   * poisonous one). Throws offsets_expired, topic_recreated, record_batch_corrupt and so on by name; what is
-   * transient is tried again inside with a growing pause and reported to `onTrouble`.
+   * Empties `messages`, then fills it with available messages, waiting up to `waitMs` for the first. Returns
+   * the positions after them, which also move past gaps. `limit` bounds the messages per partition (to
+   * isolate a poisonous one). Throws errors such as offsets_expired, topic_recreated or record_batch_corrupt.
+   * It retries transient errors with a growing pause and reports them to `onTrouble`.
    */
   read(messages: Messages, waitMs: number): Promise<ReadResult>
   close(): Promise<void>
@@ -24,6 +24,6 @@ export interface MessageReader {
 
 export interface ReadResult {
   positions: PartitionPosition[]
-  /** End of each partition as the broker said it with this answer. */
+  /** End of each partition, as the broker stated it with this answer. */
   ends: { partition: number; end: number }[]
 }

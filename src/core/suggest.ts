@@ -1,13 +1,13 @@
 /** "Did you mean": the known word nearest to a mistyped one. */
 
-/** What is longer was not mistyped but meant, and comparing it would cost. */
+/** A longer word is not a typo, and comparing it would be expensive. */
 const LONGEST_WORD = 64
 /** More than any distance. */
 const FAR = 1_000
 
 /**
- * The nearest of `known` within a third of the word's length, or undefined. Damerau-Levenshtein, restricted
- * form.
+ * The nearest of `known` within a third of the word's length, or undefined. The distance is
+ * Damerau-Levenshtein in its restricted form.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   if (word.length > LONGEST_WORD) return undefined
@@ -23,7 +23,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best
 }
 
-/** The distance, or one that is above `most`: cells so far from the diagonal are not looked at. */
+/** The distance, or any number above `most`: cells far from the diagonal are skipped. */
 function editDistance(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most) return FAR
   let [before, last, row] = [
@@ -46,7 +46,7 @@ function editDistance(a: string, b: string, most: number): number {
       row[j] = cell
       if (cell < least) least = cell
     }
-    // A swap reaches over one row.
+    // A swap spans two rows.
     if (least > most && leastOfLast >= most) return FAR
     leastOfLast = least
     ;[before, last, row] = [last, row, before]

@@ -42,11 +42,11 @@ export interface DataFile {
   size: number
   partitionValues: Record<string, string | null>
   stats: string
-  /** What we note about a file in the log. */
+  /** Our notes about a file in the log. */
   tags?: Record<string, string>
-  /** Unlike the commit's: rows of this file are new to consumers, or are not. */
+  /** Overrides the commit's flag: whether rows of this file are new to consumers. */
   dataChange?: boolean
-  /** A writer of ours put it in its place: the commit sees that it is still there. */
+  /** Our own writer put the file in its place, so the commit checks that it is still there. */
   placed?: true
 }
 
@@ -66,9 +66,9 @@ export function typeText(type: DeltaType): string {
 }
 
 /**
- * A name in a store as paths stand in the log: URI-encoded, step by step. `=` stays, as Spark and delta-rs
- * leave it: they compare paths as texts, and a file that they remove under another spelling would stay for
- * others.
+ * A name in a store as a path of the log: URI-encoded, step by step. `=` stays unescaped, as Spark and
+ * delta-rs leave it: they compare paths as texts, so a file that they remove under another spelling would
+ * stay for other readers.
  */
 export function encodePath(name: string): string {
   return name
@@ -77,7 +77,7 @@ export function encodePath(name: string): string {
     .join('/')
 }
 
-/** Rows of a file that an engine of ours wrote: its statistics state them always. */
+/** Number of rows in a file that our engine wrote: its statistics always state it. */
 export function rowsIn(file: { stats: string }): number {
   return (JSON.parse(file.stats) as { numRecords: number }).numRecords
 }

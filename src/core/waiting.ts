@@ -1,4 +1,4 @@
-/** Waiting: one pause, one way to try again, one way to wait until something is so. */
+/** Waiting: one pause, one way to retry, one way to wait for a condition. */
 import { HeadraceError, type ErrorCode } from './errors.ts'
 
 export interface Sleeper {
@@ -10,11 +10,11 @@ export interface PauseOptions {
   signal?: AbortSignal | undefined
   /** Gets a `wake` that ends the pause early. */
   sleeper?: Sleeper
-  /** Default true; false: a process that has nothing else to do ends meanwhile. */
+  /** Default true. With false, a process that has nothing else to do ends during the pause. */
   keepsProcess?: boolean
 }
 
-/** Resolves after so long, or earlier by its signal or sleeper. It never rejects. */
+/** Resolves after the given time, or earlier through its signal or sleeper. It never rejects. */
 export function pause(
   ms: number,
   { signal, sleeper, keepsProcess = true }: PauseOptions = {},
@@ -34,23 +34,23 @@ export function pause(
 }
 
 export interface RetryPolicy {
-  /** Whether the same action may succeed later; an error that it refuses is thrown. */
+  /** Whether a retry may succeed. If it returns false, the error is thrown. */
   mayPass(error: unknown): boolean
-  /** Default: any number of them. */
+  /** Default: unlimited. */
   attempts?: number
-  /** No attempt begins later than so long after the first. */
+  /** No attempt starts later than this after the first. */
   withinMs?: number
-  /** Before the second attempt, twice as long before each later one; default 0. */
+  /** The pause before the second attempt. It doubles before each later one. Default 0. */
   firstPauseMs?: number
-  /** Default: the first pause, so that it does not grow. */
+  /** Default: the first pause, so it does not grow. */
   longestPauseMs?: number
-  /** An abort ends the pause; one more attempt is made, and its error thrown. */
+  /** An abort ends the pause. One more attempt follows, and its error is thrown. */
   signal?: AbortSignal | undefined
-  /** Before each pause. */
+  /** Called before each pause. */
   onFailure?(error: unknown): void
 }
 
-/** Does something until it succeeds, or until its policy gives up; throws the error of the last attempt. */
+/** Repeats an action until it succeeds or its policy gives up. Throws the error of the last attempt. */
 export async function retry<T>(action: () => Promise<T>, policy: RetryPolicy): Promise<T> {
   const { attempts = Infinity, signal } = policy
   const rest = backoff(policy)
@@ -67,7 +67,7 @@ export async function retry<T>(action: () => Promise<T>, policy: RetryPolicy): P
 
 export type Pauses = Pick<RetryPolicy, 'withinMs' | 'firstPauseMs' | 'longestPauseMs' | 'signal'>
 
-/** Pauses that grow; false, at once, when the next one would end too late. */
+/** Pauses that grow. Returns false at once if the next pause would end too late. */
 export function backoff(policy: Pauses): () => Promise<boolean> {
   const { withinMs = Infinity, firstPauseMs = 0, longestPauseMs = firstPauseMs, signal } = policy
   const endMs = performance.now() + withinMs
@@ -80,7 +80,7 @@ export function backoff(policy: Pauses): () => Promise<boolean> {
   }
 }
 
-/** Looks again and again; false when it was not so in time. */
+/** Checks a condition repeatedly. Returns false if it did not become true in time. */
 export async function waitUntil(
   isSo: () => boolean | Promise<boolean>,
   { everyMs, withinMs = Infinity }: { everyMs: number; withinMs?: number },
@@ -95,16 +95,16 @@ export async function waitUntil(
 export const hasCode = (error: unknown, ...codes: readonly ErrorCode[]): error is HeadraceError =>
   error instanceof HeadraceError && codes.includes(error.code)
 
-/** Whether an error of the table says that the same action may succeed later. */
+/** Whether an error of the table says that a retry may succeed. */
 export const isTransient = (error: unknown): error is HeadraceError =>
   error instanceof HeadraceError && error.errorClass === 'transient'
 
 export const STORAGE_PAUSE_MS = 2_000
 
-/** Errors after which storage may take the same thing later. */
+/** Errors after which storage may accept the same write later. */
 export const STORAGE_WAITS: readonly ErrorCode[] = ['storage_full', 'store_unreachable']
 
-/** A full disk, or storage that is away, loses nothing: the same action is tried again until it succeeds. */
+/** A full disk or unavailable storage loses nothing: the action is retried until it succeeds. */
 export async function whenStorageAllows<T>(
   action: () => Promise<T>,
   signal: AbortSignal,

@@ -16,7 +16,7 @@ export interface XmlStep {
   local: string
   /** Undefined: any namespace. Empty: none. */
   uri: string | undefined
-  /** As written, for messages about prefixes that are not bound. */
+  /** As written, for messages about unbound prefixes. */
   prefix: string | undefined
 }
 
@@ -26,7 +26,9 @@ export interface XmlPath {
 }
 
 const XML_URI = 'http://www.w3.org/XML/1998/namespace'
-/** What a name is made of is for `isXmlName` to say; here a step must only not hold what ends it. */
+/**
+ * `isXmlName` checks the characters of a name. Here, a step only must not contain the characters that end it.
+ */
 const STEP = /(@?)(?:\{((?:[^{}]|\{\{|\}\})*)\}([^/@{}:\s]+)|(?:([^/@{}:\s]+):)?([^/@{}:\s]+))(?=\/|$)/y
 
 /** Productions [4] and [4a] of XML 1.0 (fifth edition), without the colon. */
@@ -39,7 +41,10 @@ export function isXmlName(local: string): boolean {
   return NAME.test(local)
 }
 
-/** Reads a path; a text is the reason why it is none. `namespaces` binds prefixes to URIs. */
+/**
+ * Parses a path. A text as the result is the reason why the path is invalid. `namespaces` binds prefixes to
+ * URIs.
+ */
 export function parseXmlPath(text: string, namespaces: Readonly<Record<string, string>>): XmlPath | string {
   const fromRoot = text.startsWith('/')
   const steps: XmlStep[] = []
@@ -85,7 +90,10 @@ function uriOf(prefix: string, namespaces: Readonly<Record<string, string>>): st
   return Object.hasOwn(namespaces, prefix) ? namespaces[prefix] : undefined
 }
 
-/** A name in a namespace as a step that `parseXmlPath` reads back. `uri` undefined: any; empty: none. */
+/**
+ * A name in a namespace as a step that `parseXmlPath` reads back. `uri` undefined: any namespace; empty:
+ * none.
+ */
 export function xmlStepText(
   local: string,
   uri: string | undefined,

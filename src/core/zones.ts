@@ -1,18 +1,18 @@
 /**
- * Offsets of time zones at local times. The platform knows them only one instant at a time (`Intl`, about 2
- * microseconds a question), so the changes of a zone are looked up once a year of data and remembered: a
- * column of local times then costs a comparison a value.
+ * Offsets of time zones at local times. The platform computes one instant at a time (`Intl`, about 2
+ * microseconds each). So the changes of a zone are looked up once per year of data and cached: a column of
+ * local times then costs one comparison per value.
  */
 import { DAY_SECONDS, daysOf } from './calendar.ts'
 
 export interface Zone {
   /**
    * Seconds east of UTC at a local time (seconds since 1970-01-01T00:00 on the zone's own clock) of `year`. A
-   * local time that a change of clocks skips counts with the offset before the change, so it moves forward;
-   * one that comes twice means the first.
+   * local time that a clock change skips uses the offset before the change, so it moves forward. A local time
+   * that occurs twice means the first.
    */
   offsetAt(localSeconds: number, year: number): number
-  /** The same for few times: asks for the days around each, and not for those of its year. */
+  /** The same for a few times: it looks up the surrounding days instead of a whole year. */
   offsetOnce(localSeconds: number, year: number): number
 }
 
@@ -23,14 +23,14 @@ interface ZoneSpan {
 }
 
 interface Change {
-  /** Local time, on the clock before the change, at which it happens. */
+  /** The local time of the change, on the clock before it. */
   at: number
   before: number
   after: number
 }
 
 /**
- * No zone of the IANA database changes before; all have constant or yearly rules from `RULES_FROM` on
+ * No zone of the IANA database changes earlier. From `RULES_FROM` on, all have constant or yearly rules
  * (Morocco's last listed year is 2087).
  */
 const CHANGES_FROM = 1800
@@ -38,12 +38,12 @@ const RULES_FROM = 2200
 /** The Gregorian calendar repeats after 400 years, weekdays included, and yearly rules with it. */
 const CYCLE_YEARS = 400
 const CYCLE_SECONDS = 146_097 * DAY_SECONDS
-/** A time in a year without changes, for all years before. */
+/** A time in a year without changes. It stands for all earlier years. */
 const BEFORE_CHANGES = daysOf(CHANGES_FROM - 1, 7, 1) * DAY_SECONDS
 
 const opened = new Map<string, Zone>()
 
-/** The zone of an IANA name, in any case. One for each name: what it learned serves every column. */
+/** The zone of an IANA name, in any case. One object per name, so that every column shares its cache. */
 export function openZone(name: string): Zone {
   const key = name.toLowerCase()
   const known = opened.get(key)
@@ -91,7 +91,7 @@ function learningZone(name: string): Zone {
   }
 }
 
-/** Cycles of the calendar by which a year lies behind those that are asked about. */
+/** How many cycles of the calendar a year is ahead of the years that are looked up. */
 function cyclesAhead(year: number): number {
   return Math.max(0, Math.floor((year - RULES_FROM) / CYCLE_YEARS))
 }
@@ -99,13 +99,13 @@ function cyclesAhead(year: number): number {
 function offsetIn({ first, changes }: ZoneSpan, local: number): number {
   for (let i = changes.length - 1; i >= 0; i -= 1) {
     const { at, before, after } = changes[i]
-    // Between `at` and `at + (after - before)` lie the local times that the change skipped.
+    // The local times that the change skipped lie between `at` and `at + (after - before)`.
     if (local >= at) return local < at + after - before ? before : after
   }
   return first
 }
 
-/** Asks day by day: no zone changed twice within a day. */
+/** Looks day by day: no zone ever changed twice within a day. */
 function scan(utcOffset: (utcSeconds: number) => number, start: number, end: number): ZoneSpan {
   const first = utcOffset(start)
   const changes: Change[] = []

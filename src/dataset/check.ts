@@ -1,7 +1,4 @@
-/**
- * Reads a declaration and says everything that is wrong with it at once: line, column, what is meant and what
- * would be right.
- */
+/** Checks a declaration and reports all mistakes at once: line, column, the mistake and how to fix it. */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { LIMITS } from '../core/limits.ts'
 import type { Dataset } from './declaration.ts'
@@ -23,10 +20,7 @@ export type CheckResult = { dataset: Dataset; mistakes: [] } | { dataset: undefi
 
 let compiled: ValidateFunction | undefined
 
-/**
- * Compiled when first needed. Our schema is checked against its draft by a test: doing it at each start took
- * 60 ms.
- */
+/** Compiled on first use. A test checks our schema against its draft: doing so at each start took 60 ms. */
 function schemaCheck(): ValidateFunction {
   const { $schema: _, ...schema } = DATASET_SCHEMA
   compiled ??= new Ajv2020({
@@ -48,14 +42,14 @@ interface Found {
 }
 
 /**
- * Checks the text of a declaration. Never throws for what a user may have written, and says little of much:
- * what it costs is linear in the text, but for what `LIMITS` bounds.
+ * Checks the text of a declaration. Never throws, whatever the text. Its cost is linear in the text, except
+ * for parts that `LIMITS` bounds, and its output is bounded, too.
  */
 export function checkDataset(text: string): CheckResult {
   const bytes = Buffer.byteLength(text)
   if (bytes > LIMITS.declarationBytes)
     return refused(
-      `the declaration has ${counted(bytes)} bytes, more than the ${counted(LIMITS.declarationBytes)} that one may have`,
+      `the declaration has ${counted(bytes)} bytes; the limit is ${counted(LIMITS.declarationBytes)}`,
     )
   return check(text)
 }
@@ -80,7 +74,7 @@ function check(text: string): CheckResult {
   const validate = schemaCheck()
   const found: Found[] = validate(value) ? checkMeaning(value) : explainAll(validate.errors ?? [])
   if (found.length === 0) return { dataset: normalize(value), mistakes: [] }
-  // Each suggestion is asked for once: some are searched for then.
+  // Read each suggestion once: some are computed on access.
   const mistakes = found.slice(0, LIMITS.mistakesShown).map(({ path, key, message, suggestion }) => ({
     ...at(offsetOf(path, key === true)),
     message: cut(message),
@@ -93,7 +87,7 @@ function check(text: string): CheckResult {
 const cut = (text: string): string =>
   text.length <= LIMITS.mistakeChars ? text : `${text.slice(0, LIMITS.mistakeChars)}...`
 
-/** Says how many there are beyond those that are shown. */
+/** States how many more mistakes there are than shown. */
 function withRest(shown: Mistake[], count: number): Mistake[] {
   const last = shown.at(-1)
   if (last === undefined || count <= shown.length) return shown
@@ -134,7 +128,7 @@ function explain(error: ErrorObject): Found {
     const key = String(params.additionalProperty)
     const known = Object.keys((error.parentSchema as { properties?: object })?.properties ?? {})
     const near = nearest(key, known)
-    const suggestion = near === undefined ? `Known here: ${known.join(', ')}.` : `Did you mean ${near}?`
+    const suggestion = near === undefined ? `Known fields: ${known.join(', ')}.` : `Did you mean ${near}?`
     return { path: [...path, key], key: true, message: `unknown field ${key} in ${name}`, suggestion }
   }
   if (error.keyword === 'required')
@@ -148,13 +142,16 @@ function explain(error: ErrorObject): Found {
     const near = nearest(String(error.data), allowed)
     return {
       path,
-      message: `${name} is ${JSON.stringify(error.data)}, allowed are ${allowed.join(', ')}`,
+      message: `${name} is ${JSON.stringify(error.data)}; allowed values: ${allowed.join(', ')}`,
       suggestion: near && `Did you mean ${near}?`,
     }
   }
   if (error.keyword === 'type')
     return { path, message: `${name} must be ${String(params.type)}, found ${JSON.stringify(error.data)}` }
-  return { path, message: `${name} ${error.message ?? 'is not right'}, found ${JSON.stringify(error.data)}` }
+  return {
+    path,
+    message: `${name} ${(error.message ?? 'is not valid').replace('NOT', 'not').replace('properties', 'fields')}, found ${JSON.stringify(error.data)}`,
+  }
 }
 
 function describe(error: ErrorObject, property: string): string | undefined {

@@ -1,4 +1,6 @@
-/** What a column's settings mean together: a setting that its type cannot obey is refused, never ignored. */
+/**
+ * Checks the settings of a column together: a setting that its type cannot obey is refused, never ignored.
+ */
 import { LIMITS } from '../core/limits.ts'
 import type { RecordFormat, ScalarType } from './declaration.ts'
 import { isPattern, isZone, type Finding, type YamlPath } from './finding.ts'
@@ -8,9 +10,7 @@ import { meantFormat } from './temporal-suggest.ts'
 
 type Say = (field: string, message: string, suggestion?: string) => void
 
-/**
- * Types whose text has a length and a pattern of its own; what others look like is what their format says.
- */
+/** Types with a length and a pattern. The text of other types depends on their format. */
 export const TEXTUAL: readonly ScalarType[] = ['string', 'uuid', 'integer', 'long', 'decimal']
 
 export function checkColumn(column: RawColumn, at: YamlPath, format: RecordFormat): Finding[] {
@@ -29,14 +29,15 @@ export function checkColumn(column: RawColumn, at: YamlPath, format: RecordForma
   return found
 }
 
-/** An array of objects: its settings are those of its sub-fields. */
+/** An array of objects: its settings belong to its sub-fields. */
 function checkOuter(column: RawColumn, say: Say): void {
-  if (column.array !== true) say('fields', `fields of ${column.name} need array: true`)
+  if (column.array !== true)
+    say('fields', `column ${column.name} has fields, but array is not true`, 'Add array: true.')
   if (column.type !== undefined && column.type !== 'string')
     say(
       'type',
-      `${column.name} is an array of objects, and each of its fields has a type of its own`,
-      'Leave type out.',
+      `${column.name} is an array of objects: its fields have types, the column has none`,
+      'Remove type.',
     )
   const ofFields = [
     'precision',
@@ -54,8 +55,8 @@ function checkOuter(column: RawColumn, say: Say): void {
     if (column[setting] !== undefined)
       say(
         setting,
-        `${setting} means nothing for ${column.name}, an array of objects`,
-        'Give it to one of its fields.',
+        `${setting} does not apply to ${column.name}, an array of objects`,
+        'Move it to one of the fields.',
       )
 }
 
@@ -64,8 +65,8 @@ function checkFields(name: string, fields: RawColumn[], at: YamlPath, format: Re
     return [
       {
         path: [...at, 'fields'],
-        message: `fields of ${name} is empty`,
-        suggestion: 'Name at least one field, or leave fields out.',
+        message: `the list fields of ${name} is empty`,
+        suggestion: 'Name at least one field, or remove fields.',
       },
     ]
   const seen = new Set<string>()
@@ -90,20 +91,20 @@ function checkNumbers(column: RawColumn, say: Say): void {
   }
   for (const setting of ['precision', 'scale'] as const)
     if (column[setting] !== undefined)
-      say(setting, `${setting} goes with type decimal, column ${name} is ${type}`)
+      say(setting, `${setting} applies only to type decimal; column ${name} has type ${type}`)
 }
 
 function checkTime(column: RawColumn, say: Say): void {
   const { name, type = 'string', timezone, format = 'iso' } = column
   if (type !== 'date' && type !== 'timestamp') {
     if (column.format !== undefined)
-      say('format', `format goes with type date or timestamp, column ${name} is ${type}`)
+      say('format', `format applies only to types date and timestamp; column ${name} has type ${type}`)
     if (timezone !== undefined)
-      say('timezone', `timezone goes with type timestamp, column ${name} is ${type}`)
+      say('timezone', `timezone applies only to type timestamp; column ${name} has type ${type}`)
     return
   }
   if (timezone !== undefined && type === 'date')
-    say('timezone', `timezone goes with type timestamp, column ${name} is a date and has none`)
+    say('timezone', `timezone applies only to type timestamp; column ${name} has type date`)
   if (timezone !== undefined && !isZone(timezone))
     say('timezone', `${timezone} is not an IANA time zone`, 'For example Europe/Berlin or UTC.')
   if (format === 'iso') return
@@ -116,14 +117,14 @@ function checkEpoch({ name, type, timezone }: RawColumn, format: string, say: Sa
   if (type === 'date')
     say(
       'format',
-      `${format} counts ${UNITS[format]}, and column ${name} is a date`,
-      'type: timestamp holds times.',
+      `${format} counts ${UNITS[format]}, but column ${name} has type date`,
+      'Use type: timestamp.',
     )
   else if (timezone !== undefined)
-    say('timezone', `${format} counts from 1970 in UTC, so a timezone changes nothing`, 'Leave timezone out.')
+    say('timezone', `${format} counts from 1970 in UTC, so timezone has no effect`, 'Remove timezone.')
 }
 
-/** A format of letters, like yyyy-MM-dd. */
+/** A format of letters, such as yyyy-MM-dd. */
 function checkLetters(
   { name, timezone, trim }: RawColumn,
   format: string,
@@ -142,14 +143,14 @@ function checkLetters(
   if (isCut && trim !== false)
     say(
       'format',
-      `format ${format} starts or ends with white space, which is cut off before`,
-      'Leave it out of the format.',
+      `format ${format} starts or ends with white space, but the column trims its values first`,
+      'Remove the white space from the format, or set trim: false.',
     )
   if (type === 'timestamp' && timezone === undefined && !saysOffset(steps))
     say(
       'type',
-      `timestamp column ${name} has a format without an offset and no timezone`,
-      'Say which zone is meant: timezone: UTC.',
+      `timestamp column ${name} has a format without an offset, and no timezone`,
+      'Add the time zone of the values, for example timezone: UTC.',
     )
 }
 
@@ -161,7 +162,7 @@ const UNITS: Readonly<Record<string, string>> = {
 }
 
 function problemText(format: string, { position, message }: FormatProblem): string {
-  return `format ${format} is not possible at position ${position}: ${message}`
+  return `format ${format} is not valid at position ${position}: ${message}`
 }
 
 function meaningOf(
@@ -180,14 +181,14 @@ function checkTexts(column: RawColumn, say: Say): void {
   if (pattern !== undefined && pattern.length > LIMITS.patternChars)
     say('pattern', `pattern of ${name} has more than ${LIMITS.patternChars} characters`)
   else if (pattern !== undefined && !isPattern(pattern))
-    say('pattern', `pattern ${pattern} is not a regular expression`)
+    say('pattern', `pattern ${pattern} is not a valid regular expression`)
   if (!TEXTUAL.includes(type))
     for (const setting of ['pattern', 'min_length', 'max_length'] as const)
       if (column[setting] !== undefined)
         say(
           setting,
-          `${setting} means nothing for ${name}, which is of type ${type}`,
-          `It goes with ${TEXTUAL.join(', ')}.`,
+          `${setting} does not apply to column ${name} of type ${type}`,
+          `It applies to these types: ${TEXTUAL.join(', ')}.`,
         )
   if (least !== undefined && most !== undefined && least > most)
     say('min_length', 'min_length is larger than max_length')
@@ -199,24 +200,29 @@ function checkValues(column: RawColumn, values: string[], say: Say): void {
   if (type !== 'string')
     say(
       'values',
-      `values (enum) go with type string, column ${name} is ${type}`,
-      'A rule says what other types may hold: expect_column_values_to_be_in_set.',
+      `values (enum) applies only to type string; column ${name} has type ${type}`,
+      'For other types, use the rule expect_column_values_to_be_in_set.',
     )
-  else if (values.length === 0) say('values', `values of ${name} is empty, and no text would be right`)
+  else if (values.length === 0)
+    say(
+      'values',
+      `the list values of ${name} is empty, so every text would be rejected`,
+      'Name at least one value, or remove values.',
+    )
   for (const value of type === 'string' ? values : []) {
     const cleaned = clean(value, column)
     if (cleaned !== value)
       say(
         'values',
-        `${JSON.stringify(value)} of values can never come: it is cleaned to ${JSON.stringify(cleaned)} first`,
+        `${JSON.stringify(value)} in values never matches: the column changes such a text to ${JSON.stringify(cleaned)} first`,
         `Write ${JSON.stringify(cleaned)}.`,
       )
   }
 }
 
-/** As the checks clean a text: white space up to U+0020 at both ends, runs of white space, case. */
+/** Cleans a text as the checks do: white space up to U+0020 at both ends, runs of white space, case. */
 function clean(text: string, column: RawColumn): string {
-  // Only the first of a run is tried as the start of the last one.
+  // Only the first character of a run is tried as the start of the last run.
   // oxlint-disable-next-line no-control-regex -- the controls below the blank are trimmed as well
   let value = column.trim === false ? text : text.replace(/^[\0- ]+|(?<![\0- ])[\0- ]+$/g, '')
   if (column.collapse === true) value = value.replace(/\s+/g, ' ')

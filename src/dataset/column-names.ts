@@ -1,10 +1,10 @@
 /**
- * Names of columns made of what a source calls its fields: readable, unique without regard to case, none that
- * tables have themselves.
+ * Makes column names from the names of a source's fields: readable, unique regardless of case, and different
+ * from the tables' own columns.
  */
 import { RESERVED_COLUMNS } from './declaration.ts'
 
-/** Letters that stay letters when their marks are taken away do so by themselves (NFKD); these do not. */
+/** Letters that NFKD does not decompose into a base letter and a mark. */
 const LETTERS: Record<string, string> = {
   ß: 'ss',
   æ: 'ae',
@@ -22,11 +22,11 @@ const LONGEST = 100
 
 export interface ColumnName {
   name: string
-  /** The name no longer says what the source calls it. */
+  /** The name no longer resembles the one in the source. */
   lost: boolean
 }
 
-/** Gives names, each once. */
+/** Returns names, each once. */
 export function createColumnNames(): (names: readonly string[], position: number) => ColumnName {
   const taken = new Set<string>(RESERVED_COLUMNS)
   return (names, position) => {
@@ -41,8 +41,8 @@ export function createColumnNames(): (names: readonly string[], position: number
 }
 
 /**
- * The name as it is, or with the first free number behind it: `Id` beside `id` is `Id_2`, since engines do
- * not tell them apart. `taken` holds names in small letters, and then this one.
+ * The name itself, or with the first free number: `Id` next to `id` becomes `Id_2`, because engines do not
+ * distinguish them. `taken` holds names in lower case, and gets this one.
  */
 export function freeName(name: string, taken: Set<string>): string {
   let free = name

@@ -35,7 +35,7 @@ export interface Column {
   scale: number
   /** date and timestamp: pattern of letters (yyyy MM dd HH mm ss SSS XXX), or `iso`. */
   format: string
-  /** timestamp without an offset in the text: the zone it is meant in. */
+  /** For a timestamp without an offset in the text: its time zone. */
   timezone: string
   required: boolean
   /** The set of allowed texts (enum). */
@@ -53,7 +53,7 @@ export interface Column {
 }
 
 export interface Rule {
-  /** Name as Great Expectations has it. */
+  /** The name in Great Expectations. */
   expectation: string
   column: string
   min: number | string | undefined
@@ -77,7 +77,7 @@ export interface KafkaSourceSpec {
 export interface FilesSourceSpec {
   kind: 'files'
   path: string
-  /** The path as it is declared: what the folder is called, wherever its home lies. */
+  /** The declared path: the identity of the folder, wherever its home lies. */
   folder: string
   pattern: string
 }
@@ -93,25 +93,26 @@ export interface PartitionField {
 export type EngineName = 'duckdb' | 'spark'
 
 /**
- * Where Spark runs and how it is used. One of `connect` and `master`: attach to a server, or start one for
- * the job.
+ * Where Spark runs, and how it is used. Set either `connect` or `master`: attach to a server, or start one
+ * for the job.
  */
 export interface SparkSpec {
-  /**
-   * `host:port` of a Spark Connect server that lives elsewhere; empty: a server is started on this machine.
-   */
+  /** `host:port` of a Spark Connect server elsewhere. Empty: a server is started on this machine. */
   connect: string
   tls: boolean
-  /** File with the token that the server wants; empty: none. */
+  /** File with the token that the server requires. Empty: none. */
   tokenFile: string
-  /** Where the started server's work runs: local[n] in it, or spark://host:port on a standalone cluster. */
+  /**
+   * Where the work of the started server runs: local[n] inside it, or spark://host:port on a standalone
+   * cluster.
+   */
   master: string
-  /** Heap of the started server, as Java writes it: 2g. */
+  /** Heap of the started server, in Java's notation: 2g. */
   memory: string
-  /** Further settings of the started server. */
+  /** More settings of the started server. */
   settings: Record<string, string>
   batchMessages: number
-  /** Shell command that runs a task where executors are; empty: this installation's own. */
+  /** Shell command that runs a task on the executors. Empty: that of this installation. */
   taskCommand: string
 }
 
@@ -127,7 +128,7 @@ export interface Dataset {
     format: RecordFormat
     /** XML and JSON; `$` for lines of JSON. */
     path: string
-    /** What documents are in that do not say it themselves; empty: UTF-8, or what is found. */
+    /** Encoding of documents that do not state theirs. Empty: UTF-8, or what is detected. */
     encoding: string
     /** CSV only. */
     delimiter: string
@@ -136,7 +137,7 @@ export interface Dataset {
     namespaces: Record<string, string>
     ignore: string[]
   }
-  /** Where a message's identity comes from: its key, a header, or nothing (no dedup in the window). */
+  /** The source of a message's identity: its key, a header, or none (then the dedup window is off). */
   messageId: { from: 'key' | 'header' | 'none'; header: string }
   columns: Column[]
   rules: Rule[]
@@ -146,7 +147,7 @@ export interface Dataset {
   raw: {
     path: string
     retentionDays: number
-    /** Folder of the archive table; empty: rows whose time is over are deleted. */
+    /** Folder of the archive table. Empty: expired rows are deleted. */
     archive: string
     keepOriginal: boolean
     clusterBy: string[]
@@ -156,7 +157,7 @@ export interface Dataset {
     path: string
     key: string[]
     keep: 'first' | 'latest'
-    /** Order of `latest`: the greatest value wins. */
+    /** The order of `latest`: the greatest value wins. */
     latestBy: string
     partitionBy: PartitionField[]
     horizonDays: number | undefined
@@ -178,5 +179,7 @@ export const RESERVED_COLUMNS: readonly string[] = [
   ...ENGINE_COLUMNS,
 ]
 
-/** No column has this name: programs that read rows into objects, ours among them, would lose its values. */
+/**
+ * No column may have this name: programs that read rows into objects, ours among them, would lose its values.
+ */
 export const UNUSABLE_COLUMN = '__proto__'

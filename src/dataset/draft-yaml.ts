@@ -1,7 +1,7 @@
-/** A draft as YAML, with what a person should look at in comments. */
+/** A draft as YAML, with comments for the person who reviews it. */
 import type { Draft, DraftColumn } from './infer.ts'
 
-/** Words that some reader of YAML takes for something else than a text. */
+/** Words that some YAML parsers do not read as text. */
 const WORDS = /^(true|false|yes|no|on|off|y|n|null|none|nan|inf|~)$/i
 const LINE = 100
 
@@ -19,7 +19,7 @@ export function draftYaml(draft: Draft, notes: readonly string[]): string {
   return [
     ...comment(
       '',
-      `Drafted from ${draft.records.toLocaleString('en-US')} sample record(s). Look at: types, required, the key, the partition.`,
+      `Drafted from ${draft.records.toLocaleString('en-US')} sample record(s). Check the types, required, the key and the partition.`,
     ),
     ...notes.flatMap((note) => comment('', `- ${note.replace(/[.\s]+$/, '')}.`)),
     '# yaml-language-server: $schema=../schemas/dataset.json',
@@ -67,7 +67,7 @@ function columnLines(column: DraftColumn, indent: string): string[] {
 function withKey(draft: Draft, processed: { key: string[]; partition_by?: object[] }): string[] {
   return [
     'processed:',
-    ...comment('  ', `What makes a record unique: ${draft.key.reason}.`),
+    ...comment('  ', `The key is ${draft.key.reason}.`),
     `  key: ${valueText(processed.key)}`,
     ...(processed.partition_by === undefined
       ? []
@@ -84,10 +84,10 @@ function withoutKey(draft: Draft): string[] {
   return [
     ...comment(
       '',
-      `${draft.key.reason}. Without a key nothing is published: when you know what makes a record unique, write`,
+      `${draft.key.reason}. Headrace publishes nothing without a key. When you know the key, add:`,
     ),
     '# processed:',
-    '#   key: [one_column, another_column]',
+    '#   key: [COLUMN, OTHER_COLUMN]',
   ]
 }
 
@@ -117,7 +117,7 @@ export function valueText(value: unknown): string {
 
 function scalarText(text: string): string {
   if (/^[A-Za-z_/][\w./*-]*$/.test(text) && !WORDS.test(text)) return text
-  // A JSON string is one of YAML, but for characters that YAML does not print.
+  // A JSON string is a YAML string, except for characters that YAML cannot print.
   return JSON.stringify(text).replace(
     /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -1,6 +1,6 @@
-/** What is wrong with a declaration, and where. */
+/** A mistake in a declaration, and its place. */
 
-/** Where in the YAML a value stands: keys and indexes from the root. */
+/** The place of a value in the YAML: keys and indexes from the root. */
 export type YamlPath = (string | number)[]
 
 export interface Finding {
@@ -20,8 +20,8 @@ export function isZone(zone: string): boolean {
 }
 
 /**
- * Whether a text is a regular expression. It is read and not used: compiling one of many empty choices, like
- * (|)(|)x, takes twice as long with each.
+ * Whether a text is a regular expression. It is parsed but not compiled: compiling one of many empty
+ * alternatives, such as (|)(|)x, takes twice as long with each.
  */
 export function isPattern(pattern: string): boolean {
   try {

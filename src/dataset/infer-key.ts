@@ -1,7 +1,4 @@
-/**
- * A key that a sample supports, and a partition: proposed when the sample proves them, left to a person when
- * it does not.
- */
+/** Proposes a key and a partition if the sample proves them; otherwise, the decision is left to you. */
 import type { ScalarType } from './declaration.ts'
 import { instantOf } from './infer-temporal.ts'
 
@@ -12,27 +9,27 @@ export interface KeyCandidate {
   format: string
   position: number
   /**
-   * A value for each record, as its type sees it; undefined when some record has none, or when the column is
-   * an array.
+   * A value for each record, in the form of its type. Undefined if a record has none, or if the column is an
+   * array.
    */
   values: string[] | undefined
 }
 
 export interface KeyDraft {
   key: string[]
-  /** Why these columns, or why none. */
+  /** Why these columns were chosen, or why none. */
   reason: string
 }
 
 const NAMED_ID =
   /(^|_)(id|uuid|guid|key|code|no|nr|num|number|isbn|ean|sku|iata|icao|iso|alpha_?[23]|cca[23]|slug|email|url|uri|hash|symbol|tzid)$|id$/
-/** No single key, but a part of one: when or which of several, in a place of its own. */
+/** No key alone, but possibly part of one: a time or a number within a group, as a whole word of the name. */
 const NAMED_PART =
   /(^|_)(year|month|week|day|hour|date|time|period|quarter|season|line|seq|sequence|index|position|rank|version|level|age|sex|type|group|round|source|target|from|to|origin|destination|parent|child)(_|$)/
-/** What two records share by chance, whatever the sample says. */
+/** Values that two records share by chance, even if the sample has no such case. */
 const NEVER_KEY =
   /(^|_)((first|last|given|family|middle|sur)_?name|address|street|comments?|descriptions?|notes?|remarks?|text|title|latitude|longitude|lat|lon|lng|price|amount|cost|total)(_|$)/
-/** Of pairs and triples: columns that are looked at, so that a wide sample stays quick. */
+/** Most columns to try in pairs and triples, so that a wide sample stays fast. */
 const COMBINED = 12
 /** Texts longer than this are descriptions. */
 const LONGEST = 128
@@ -45,8 +42,8 @@ export function inferKey(columns: KeyCandidate[], records: number): KeyDraft {
       key: [],
       reason:
         records === 0
-          ? 'The sample has no record, so that no key can be tried'
-          : 'The sample has one record, which proves no key',
+          ? 'The sample has no record, so the draft has no key'
+          : 'The sample has only one record, which cannot prove a key',
     }
   const full = columns.filter(
     (column) => column.values !== undefined && !['double', 'boolean'].includes(column.type),
@@ -67,27 +64,25 @@ export function inferKey(columns: KeyCandidate[], records: number): KeyDraft {
         if (isUnique([first, second, third], records)) return compositeKey([first, second, third], said)
   return {
     key: [],
-    reason: `No column that is always there, nor two or three of them together, is unique in the ${said}`,
+    reason: `No column without missing values is unique in the ${said}, and no two or three of them together are`,
   }
 }
 
 function compositeKey(columns: KeyCandidate[], said: string): KeyDraft {
   return {
     key: columns.map((column) => column.name),
-    reason: `no column alone is unique and always there; together these are, in all ${said}`,
+    reason: `unique and never empty in all ${said}; no single column is`,
   }
 }
 
-/**
- * Identifiers first; measures (numbers that are named otherwise, further right) and long texts are no keys.
- */
+/** Identifiers first. Measures (numbers with other names, further right) and long texts are no keys. */
 function ranked(columns: KeyCandidate[]): KeyCandidate[] {
   return columns
     .filter((column) => rank(column) < Infinity)
     .toSorted((a, b) => rank(a) - rank(b) || a.position - b.position)
 }
 
-/** Ranks up to this one may be a key alone. */
+/** Columns up to this rank may be a key alone. */
 const SINGLE = 5
 
 function rank(column: KeyCandidate): number {
@@ -114,7 +109,7 @@ function distinct(column: KeyCandidate): number {
 function isUnique(columns: KeyCandidate[], records: number): boolean {
   const seen = new Set<string>()
   for (let row = 0; row < records; row += 1) {
-    // Each part with its length: no separator can be a part of a value.
+    // Each part with its length: no separator can be part of a value.
     const parts = columns.map((column) => keyText(column, (column.values as string[])[row]))
     const text = parts.map((part) => `${part.length}:${part}`).join('')
     if (seen.has(text)) return false
@@ -123,7 +118,7 @@ function isUnique(columns: KeyCandidate[], records: number): boolean {
   return true
 }
 
-/** What a table compares: two texts of one instant are one value. */
+/** The value that a table compares: two texts of one instant are equal. */
 function keyText(column: KeyCandidate, value: string): string {
   if (column.type !== 'date' && column.type !== 'timestamp') return value
   return String(instantOf(value.trim(), column.type, column.format) ?? value)
@@ -135,11 +130,11 @@ export interface PartitionDraft {
   reason: string
 }
 
-/** A partition needs this many records of the sample, on average: small files make a table slow. */
+/** Records of the sample that a partition needs on average: small files make a table slow. */
 const RECORDS_OF_A_PARTITION = 10
 const PARTITIONS = 400
 
-/** By the first date or time that each record has: by day, or coarser when days are too many. */
+/** By the first date or time that each record has: by day, or coarser if there are too many days. */
 export function inferPartition(columns: KeyCandidate[], records: number): PartitionDraft | undefined {
   for (const column of columns) {
     if ((column.type !== 'date' && column.type !== 'timestamp') || column.values === undefined) continue

@@ -1,4 +1,4 @@
-/** Numbers in samples: the exact type that gives each text back, or why there is none. */
+/** Numbers in samples: finds the exact type that keeps each text, or the reason why there is none. */
 import type { Writing } from '../core/outline.ts'
 import type { ScalarType } from './declaration.ts'
 
@@ -19,16 +19,18 @@ interface Parts {
 
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/
 const DECIMAL_DIGITS = 38
-/** Digits that a later value may have more than those of the sample. */
+/** How many more digits than in the sample a later value may have. */
 const ROOM = 4
 /**
- * Columns of such names have codes: digits that nobody adds up, and that may begin with a zero in the next
+ * Columns with such names hold codes: nobody adds their digits up, and they may start with a zero in the next
  * file.
  */
 const CODE =
   /(^|_)(zip|zipcode|postal|postcode|postalcode|plz|phone|telephone|tel|mobile|fax|iban|bic|ssn|isbn|issn|ean|upc|gtin|card|barcode|account_(no|number)|vat|tax_id|fips|siret|siren)(_|$)/
 
-/** A text is the reason why no numeric type holds these values; undefined: they are no numbers. */
+/**
+ * A text as the result is the reason why no numeric type keeps these values. Undefined: they are no numbers.
+ */
 export function inferNumber(
   texts: readonly string[],
   writing: Writing,
@@ -51,17 +53,18 @@ function partsOf(text: string): Parts | undefined {
   return { text, sign: match[1], whole: match[2], fraction: match[3], exponent: match[4] }
 }
 
-/** What a number would not give back. */
+/** What a number would lose. */
 function oddness({ text, sign, whole, fraction, exponent }: Parts): string | undefined {
-  if (sign === '+') return `digits with a plus sign (${text}), which a number would lose`
-  if (/^0\d/.test(whole)) return `digits with leading zeros (${text}), which a number would lose`
+  if (sign === '+') return `kept as text: a number would lose the plus sign (${text})`
+  if (/^0\d/.test(whole)) return `kept as text: a number would lose the leading zeros (${text})`
   if (sign === '-' && !/[1-9]/.test(whole + (fraction ?? '')))
-    return `zero with a minus sign (${text}), which a number would lose`
-  if (fraction === '' && exponent === undefined) return `digits that end with a point (${text})`
+    return `kept as text: a number would lose the minus sign of zero (${text})`
+  if (fraction === '' && exponent === undefined)
+    return `kept as text: a number would lose the point at the end (${text})`
   return undefined
 }
 
-const CHANGED = 'numbers that did not load as they are when the draft was tried'
+const CHANGED = 'kept as text: as numbers, values of the sample would change'
 
 function integerDraft(
   numbers: Parts[],
@@ -70,7 +73,8 @@ function integerDraft(
   isBarred: (type: ScalarType) => boolean,
 ): NumberDraft | string {
   const digits = longest(numbers.map((parts) => parts.whole))
-  if (writing === 'text' && CODE.test(name)) return 'digits of a code, by its name: kept as text'
+  if (writing === 'text' && CODE.test(name))
+    return 'kept as text: by the name of the column, the digits are a code'
   if (digits <= 9 && !isBarred('integer')) return { type: 'integer', settings: {}, notes: [] }
   if (
     numbers.every((parts) => BigInt.asIntN(64, BigInt(parts.text)) === BigInt(parts.text)) &&
@@ -78,18 +82,18 @@ function integerDraft(
   )
     return { type: 'long', settings: {}, notes: [] }
   if (isBarred('decimal')) return CHANGED
-  if (digits > DECIMAL_DIGITS) return `${digits} digits are more than a number type has`
+  if (digits > DECIMAL_DIGITS) return `kept as text: no number type holds ${digits} digits`
   return {
     type: 'decimal',
     settings: { precision: Math.min(DECIMAL_DIGITS, digits + ROOM), scale: 0 },
-    notes: [`up to ${digits} digits, more than long has`],
+    notes: [`up to ${digits} digits, more than type long holds`],
   }
 }
 
 /**
- * A decimal keeps the value of each text. It keeps the text too when all have equally many digits behind the
- * point, or are as short as can be; `1.10` beside `1.5` is a version or a label in a format where all is
- * text.
+ * A decimal keeps the value of each text. It also keeps the text if all have the same number of digits after
+ * the point, or are as short as possible. In a format where everything is text, `1.10` next to `1.5` is a
+ * version or a label.
  */
 function decimalDraft(
   numbers: Parts[],
@@ -99,7 +103,7 @@ function decimalDraft(
   const scales = new Set(numbers.map((parts) => parts.fraction?.length ?? 0))
   const [scale, whole] = [Math.max(...scales), longest(numbers.map((parts) => parts.whole))]
   if (writing === 'text' && !givesTextBack(numbers, scales))
-    return `numbers with different counts of digits (${examples(numbers)}), of which a decimal would keep the value but not the text`
+    return `kept as text: the numbers have different counts of digits after the point (${examples(numbers)}), and a decimal would rewrite them`
   if (whole + scale > DECIMAL_DIGITS || isBarred('decimal')) return doubleDraft(numbers, writing, isBarred)
   const roomy = Math.min(scales.size === 1 ? scale : scale + 2, DECIMAL_DIGITS - whole)
   const precision = Math.min(DECIMAL_DIGITS, Math.max(18, whole + roomy + ROOM))
@@ -132,19 +136,22 @@ function doubleDraft(
 ): NumberDraft | string {
   const bare = numbers.find((parts) => parts.fraction === undefined && parts.exponent === undefined)
   if (bare !== undefined && writing !== 'number')
-    return `whole numbers (${bare.text}) beside numbers with an exponent`
+    return `kept as text: some numbers are whole (${bare.text}), others have an exponent`
   const lost = numbers.find((parts) => !survivesDouble(parts.text))
-  if (lost !== undefined) return `${lost.text} has more digits than a double keeps`
+  if (lost !== undefined) return `kept as text: ${lost.text} has more digits than a double keeps`
   return isBarred('double') ? CHANGED : { type: 'double', settings: {}, notes: [] }
 }
 
-/** Whether text, double, shortest text say the same number. */
+/** Whether text, double and shortest text mean the same number. */
 export function survivesDouble(text: string): boolean {
   const value = Number(text)
   return Number.isFinite(value) && plainNumber(text) === plainNumber(String(value))
 }
 
-/** A number in one form: sign, digits without zeros at their ends, and the power of ten of the last digit. */
+/**
+ * A number in canonical form: sign, digits without zeros at their ends, and the power of ten of the last
+ * digit.
+ */
 export function plainNumber(text: string): string {
   const parts = partsOf(text)
   if (parts === undefined) return `no number: ${text}`

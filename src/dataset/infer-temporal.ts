@@ -1,6 +1,6 @@
 /**
- * Dates and times in samples: formats that the sample proves, and what instant a text means by them, worked
- * out apart from the checks.
+ * Dates and times in samples: formats that the sample proves, and the instant of a text in such a format,
+ * computed independently of the checks.
  */
 
 export interface TemporalDraft {
@@ -26,7 +26,7 @@ function isoDraft(texts: readonly string[]): TemporalDraft | undefined {
   if (parts.every((part) => part[4] === undefined))
     return allThere(texts, { type: 'date', settings: {}, notes: [] })
   const offsets = new Set<string | undefined>(parts.map((part) => part[8]))
-  // A date among times, or a time without an offset among those that have one, is not surely in one zone.
+  // A date among times, or a time without an offset among others with one, may be in another zone.
   if (parts.some((part) => part[4] === undefined) || (offsets.has(undefined) && offsets.size > 1))
     return undefined
   if (parts.some((part) => /[1-9]/.test((part[7] ?? '').slice(6)))) return undefined
@@ -34,13 +34,15 @@ function isoDraft(texts: readonly string[]): TemporalDraft | undefined {
     return allThere(texts, { type: 'timestamp', settings: { timezone: 'UTC' }, notes: [NO_OFFSET] })
   const others = [...offsets].filter((offset) => offset !== undefined && !/^(Z|[+-]00(:?00)?)$/.test(offset))
   const notes =
-    others.length === 0 ? [] : [`the instant is kept, its offset (${others.slice(0, 3).join(', ')}) is not`]
+    others.length === 0
+      ? []
+      : [`the column keeps the instant, not the offset (${others.slice(0, 3).join(', ')})`]
   return allThere(texts, { type: 'timestamp', settings: {}, notes })
 }
 
-const NO_OFFSET = 'without an offset: read as UTC. Say which zone is meant'
+const NO_OFFSET = 'the values have no offset and are read as UTC; set timezone to their time zone'
 
-/** Day, month and year in another order: a day above 12 must prove which. */
+/** Day, month and year in another order, which a day above 12 must prove. */
 function otherDraft(texts: readonly string[]): TemporalDraft | undefined {
   const parts = texts.map((text) => OTHER.exec(text))
   if (!parts.every((part) => part !== null)) return undefined
@@ -77,7 +79,7 @@ function otherDraft(texts: readonly string[]): TemporalDraft | undefined {
   )
 }
 
-/** Eight digits are a number as well: the name of the column must say date, and all must be days. */
+/** Eight digits may also be a number: the name of the column must say date, and all values must be days. */
 function compactDraft(texts: readonly string[], name: string): TemporalDraft | undefined {
   if (texts.length < 3 || !NAMED_DATE.test(name)) return undefined
   const parts = texts.map((text) => COMPACT.exec(text))
@@ -86,7 +88,7 @@ function compactDraft(texts: readonly string[], name: string): TemporalDraft | u
   return allThere(texts, {
     type: 'date',
     settings: { format: 'yyyyMMdd' },
-    notes: ['eight digits that are all days, in a column that is named a date'],
+    notes: ['the name says date, and all values are valid days of eight digits'],
   })
 }
 
@@ -98,8 +100,8 @@ function allThere(texts: readonly string[], draft: TemporalDraft): TemporalDraft
 const [DAY_US, FIRST_US, END_US] = [86_400_000_000n, -62_135_596_800_000_000n, 253_402_300_800_000_000n]
 
 /**
- * Days (date) or microseconds (timestamp) since 1970 of a text in a format that is drafted here; without an
- * offset, in UTC.
+ * Days (date) or microseconds (timestamp) since 1970 of a text in a format that is drafted here. Without an
+ * offset, the text is in UTC.
  */
 export function instantOf(text: string, type: 'date' | 'timestamp', format: string): bigint | undefined {
   const parts = format === 'iso' ? isoParts(text) : formatParts(text, format)

@@ -1,6 +1,6 @@
 /**
- * The narrowest type that gives back each value of a sample as it stands, and a word where a person should
- * look.
+ * Finds the narrowest type that keeps each value of a sample unchanged, and notes for the person who reviews
+ * the draft.
  */
 import type { Writing } from '../core/outline.ts'
 import type { ScalarType } from './declaration.ts'
@@ -16,7 +16,7 @@ export interface TypeDraft {
 
 export interface TypeOptions {
   writing: Writing
-  /** The column's name: it tells codes and dates from numbers where digits alone do not. */
+  /** The column's name: it tells codes and dates from numbers if the digits alone do not. */
   name: string
   /** Types that were tried and changed a value. */
   barred: ReadonlySet<ScalarType>
@@ -30,8 +30,7 @@ export function inferType(values: readonly string[], options: Partial<TypeOption
   const isBarred = (type: ScalarType): boolean => barred.has(type)
   const distinct = [...new Set(values)]
   if (writing === 'json') return textDraft(distinct, [])
-  // In JSON an empty string is a value; elsewhere it is the way to write none, unless the column is one of
-  // texts.
+  // In JSON, an empty string is a value. Elsewhere, it means a missing value, unless the column holds texts.
   const texts =
     writing === 'text' ? [...new Set(distinct.map(trimmed))].filter((text) => text !== '') : distinct
   if (texts.length === 0) return textDraft(distinct, values.length === 0 ? [] : ['all values are empty'])
@@ -48,9 +47,12 @@ export function inferType(values: readonly string[], options: Partial<TypeOption
 
 /** Why texts that are all numbers stay texts. */
 const quotedNumbers = (texts: string[]): string | undefined =>
-  texts.every((text) => NUMBER_LIKE.test(text)) ? 'numbers in quotes: kept as text' : undefined
+  texts.every((text) => NUMBER_LIKE.test(text)) ? 'kept as text: the numbers are in quotes' : undefined
 
-/** A draft of numbers, or of dates that are written as numbers; a text says why numbers stay texts. */
+/**
+ * A draft of numbers, or of dates written as numbers. A text as the result is the reason why numbers stay
+ * texts.
+ */
 function numberDraft(
   texts: string[],
   writing: Writing,
@@ -78,7 +80,7 @@ function wordDraft(
 ): TypeDraft | undefined {
   if (texts.every((text) => UUID.test(text)) && !isBarred('uuid')) {
     if (texts.every((text) => text === text.toLowerCase())) return { type: 'uuid', settings: {}, notes: [] }
-    notes.push('UUIDs with capital letters, which the type uuid would make small')
+    notes.push('kept as text: type uuid would change capital letters to lower case')
   }
   if (texts.every((text) => /^(true|false)$/i.test(text)) && !isBarred('boolean'))
     return { type: 'boolean', settings: {}, notes: [] }
@@ -86,13 +88,13 @@ function wordDraft(
   return temporal === undefined || isBarred(temporal.type) ? undefined : temporal
 }
 
-/** Any text. White space at the ends and empty texts stay where the sample has them. */
+/** Any text. White space at the ends, and empty texts, are kept where the sample has them. */
 function textDraft(distinct: readonly string[], notes: string[]): TypeDraft {
   const padded = distinct.filter((text) => text !== trimmed(text))
   const hasEmpty = distinct.includes('') && distinct.length > 1
   if (padded.length > 0)
-    notes.push(`white space at the ends is kept (${JSON.stringify(padded[0].slice(0, 40))})`)
-  if (hasEmpty) notes.push('empty texts stay empty instead of null')
+    notes.push(`keeps white space at the ends (${JSON.stringify(padded[0].slice(0, 40))})`)
+  if (hasEmpty) notes.push('keeps empty texts instead of null')
   return {
     type: 'string',
     settings: {
@@ -103,18 +105,18 @@ function textDraft(distinct: readonly string[], notes: string[]): TypeDraft {
   }
 }
 
-/** Numbers with a few words between them: the column could be one of numbers, with words that mean null. */
+/** Numbers with a few words between them: the column could hold numbers, with words that mean null. */
 function numbersAmong(values: readonly string[], distinct: readonly string[]): string[] {
   const others = distinct.filter((text) => text !== '' && !NUMBER_LIKE.test(trimmed(text)))
   const numbers = values.filter((text) => NUMBER_LIKE.test(trimmed(text))).length
   if (others.length === 0 || others.length > 5 || numbers < values.length / 2) return []
   const words = others.map((text) => JSON.stringify(text.slice(0, 20))).join(', ')
   return [
-    `${numbers.toLocaleString('en-US')} of ${values.length.toLocaleString('en-US')} values are numbers, the others are ${words}. If these mean null: nulls: ["", ${words}]`,
+    `${numbers.toLocaleString('en-US')} of ${values.length.toLocaleString('en-US')} values are numbers, the others are ${words}. If these mean null, add nulls: ["", ${words}]`,
   ]
 }
 
-/** Without the white space that columns cut by default: all up to the blank. */
+/** Without the white space that columns cut by default: everything up to the blank. */
 export function trimmed(text: string): string {
   let [start, end] = [0, text.length]
   while (start < end && text.charCodeAt(start) <= 32) start += 1

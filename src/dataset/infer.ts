@@ -1,7 +1,7 @@
 /**
- * Drafts a declaration from an outline of samples: names, the narrowest types that give each value back, a
- * key that the sample does not disprove. What a draft loses when it is tried on the sample comes back as
- * `trials`, and the next draft is more careful there.
+ * Drafts a declaration from an outline of samples: names, the narrowest types that keep each value, and a key
+ * that the sample does not disprove. Losses of a trial on the sample come back as `trials`, and the next
+ * draft is more careful there.
  */
 import type { Outline, SampleField } from '../core/outline.ts'
 import { createColumnNames } from './column-names.ts'
@@ -17,7 +17,7 @@ import { inferType, type TypeDraft } from './infer-type.ts'
 
 export { inferType } from './infer-type.ts'
 
-/** What was found out by trying earlier drafts, by the path of the column. */
+/** The results of trials of earlier drafts, by the path of the column. */
 export interface Trials {
   barred: Map<string, Set<ScalarType>>
   /** Arrays that are kept as their JSON text. */
@@ -28,17 +28,17 @@ export interface DraftInput {
   name: string
   source: Record<string, unknown>
   format: RecordFormat
-  /** Settings of the record that come from the file and not from its outline: encoding. */
+  /** Settings of the record that come from the file, not from its outline: encoding. */
   record: Record<string, unknown>
   outline: Outline
   trials: Trials
 }
 
 export interface DraftColumn {
-  /** As it is written in the declaration. */
+  /** As in the declaration. */
   settings: Record<string, unknown>
   type: TypeDraft
-  /** The field it takes, as it was typed: an array that is kept as text is one value. */
+  /** Its field in the form that was typed: an array that is kept as text is one value. */
   field: SampleField
   /** Of an array of objects. */
   fields: DraftColumn[] | undefined
@@ -53,7 +53,7 @@ export interface Draft {
   records: number
 }
 
-/** With fewer records, a column that is always there may be so by chance. */
+/** With fewer records, a column may have all its values by chance. */
 const RECORDS_TO_REQUIRE = 20
 
 export function createTrials(): Trials {
@@ -126,7 +126,7 @@ function draftColumn(
   return { settings, type, field, fields, notes }
 }
 
-/** Whether a column has a value in few or none of the records. */
+/** Notes on a column that has a value in only some or none of the records. */
 function countNotes({ lists, values, notes }: SampleField, records: number): string[] {
   const seen = lists?.rows.length ?? values.length
   if (seen >= records) return []
@@ -143,11 +143,11 @@ function asText(field: SampleField): SampleField {
     lists: undefined,
     fields: undefined,
     whole: undefined,
-    notes: ['arrays that did not load as such: kept as JSON text'],
+    notes: ['kept as JSON text: as an array, values of the sample would change'],
   }
 }
 
-/** Items that lack a sub-field have null there. */
+/** An item without a sub-field has null there. */
 function subColumns(array: SampleField, trials: Trials): DraftColumn[] {
   const nameOf = createColumnNames()
   return (array.fields ?? []).map((field, i) => {
@@ -176,7 +176,7 @@ function candidateOf(column: DraftColumn, position: number, records: number): Ke
   }
 }
 
-/** An empty text is null, unless the column keeps empty texts; as a part of a key it is none either way. */
+/** An empty text is null, unless the column keeps empty texts. In a key, it is never a value. */
 function hasNull({ field }: DraftColumn): boolean {
   return field.values.some((value) => value.trim() === '')
 }

@@ -1,7 +1,4 @@
-/**
- * Checks the paths of a declaration whose records are JSON: each leads somewhere, and no two to the same
- * place.
- */
+/** Checks the paths of a declaration for JSON: each leads to a value, and no two lead to the same one. */
 import {
   jsonPathText,
   parseJsonPath,
@@ -22,7 +19,7 @@ export function checkJsonPaths(raw: RawDeclaration): Finding[] {
     return [
       {
         path: ['record', 'path'],
-        message: `a JSON record path looks like $ or $.books[*], found ${recordPath || 'none'}: ${place}`,
+        message: `record.path of JSON must look like $ or $.books[*], found ${recordPath || 'none'}: ${place}`,
         suggestion: suggest(recordPath, '$.'),
       },
     ]
@@ -54,7 +51,7 @@ function checkField(field: RawColumn, at: YamlPath): Finding[] {
   return [
     {
       path: [...at, 'path'],
-      message: `${text} is a path from the root of the message, and a sub-field is taken from an item`,
+      message: `${text} starts at the root of the message, but the path of a sub-field starts at the item`,
     },
   ]
 }
@@ -63,7 +60,7 @@ type Wrong = Omit<Finding, 'path'>
 
 function notAPath(text: string, reason: string): Wrong {
   return {
-    message: `${text === '' ? 'the empty text' : text} is not a path into JSON: ${reason}`,
+    message: `${text === '' ? 'an empty text' : text} is not a JSON path: ${reason}`,
     suggestion: suggest(text, ''),
   }
 }
@@ -71,22 +68,22 @@ function notAPath(text: string, reason: string): Wrong {
 function isNowhere(text: string, path: JsonPath, { steps, each }: RecordPlace): Wrong | undefined {
   if (!path.fromRoot) return undefined
   if (path.steps.length === 0)
-    return { message: `${text} is the whole message, and a column takes a field of it` }
+    return { message: `${text} is the whole message, but a column reads one field` }
   const shared = Math.min(steps.length, path.steps.length)
-  if (steps.length === 0 && each) return { message: `${text} leads nowhere: the message is an array` }
+  if (steps.length === 0 && each) return { message: `${text} does not exist: the message is an array` }
   if (!steps.slice(0, shared).every((step, i) => path.steps[i] === step)) return undefined
   if (path.steps.length <= steps.length)
     return each || path.steps.length < steps.length
-      ? { message: `${text} holds the records themselves` }
+      ? { message: `${text} contains the records, but a column reads one field` }
       : undefined
   if (!each) return undefined
   return {
-    message: `${text} lies inside of the records`,
-    suggestion: `From the record it is ${jsonPathText(path.steps.slice(steps.length))}.`,
+    message: `${text} is inside the records, where paths start at the record`,
+    suggestion: `Write ${jsonPathText(path.steps.slice(steps.length))}.`,
   }
 }
 
-/** `takers`: the columns of paths by what these mean, each the first of its path. */
+/** `takers`: the first column of each path, by the meaning of the path. */
 function checkTwin(
   column: RawColumn,
   i: number,
@@ -100,19 +97,19 @@ function checkTwin(
   return [
     {
       path: ['columns', i, 'path'],
-      message: `${textOf(column)} is the path of column ${twin} already`,
-      suggestion: 'One value goes into one column; leave one of them out.',
+      message: `columns ${twin} and ${column.name} both read ${textOf(column)}`,
+      suggestion: 'Remove one of the two.',
     },
   ]
 }
 
 interface DeclaredArray {
   name: string
-  /** Its place among the columns. */
+  /** Its position among the columns. */
   i: number
 }
 
-/** The first declared array whose items a path goes into. */
+/** The first declared array that contains the target of a path. */
 function arrayAbove(arrays: PathTree<DeclaredArray>, steps: readonly string[]): DeclaredArray | undefined {
   let found: DeclaredArray | undefined
   let place: PathTree<DeclaredArray> | undefined = arrays
@@ -125,7 +122,8 @@ function arrayAbove(arrays: PathTree<DeclaredArray>, steps: readonly string[]): 
 }
 
 /**
- * An object may be a column beside its fields; an array may not, because no path says which item is meant.
+ * An object may be a column next to its fields. An array may not, because a path cannot name one of its
+ * items.
  */
 function checkThroughArrays(columns: RawColumn[]): Finding[] {
   const arrays = pathTree<DeclaredArray>()
@@ -137,20 +135,20 @@ function checkThroughArrays(columns: RawColumn[]): Finding[] {
     return [
       {
         path: ['columns', i, 'path'],
-        message: `${textOf(column)} goes into the items of ${array.name}, which is an array`,
-        suggestion: `Declare it in fields of ${array.name}.`,
+        message: `${textOf(column)} is inside the items of the array ${array.name}`,
+        suggestion: `Declare it under fields of ${array.name}.`,
       },
     ]
   })
 }
 
-/** From the record only: what stands around it cannot be mistaken for it. */
+/** Only paths from the record: a value outside it has another path. */
 function stepsOf(column: RawColumn): string[] {
   const path = parseJsonPath(textOf(column))
   return typeof path === 'string' || path.fromRoot ? [] : path.steps
 }
 
-/** `taker`: the column that has the same path. */
+/** `taker`: the column with the same path. */
 function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Finding[] {
   if (text === '*') return []
   const path = parseJsonPath(text)
@@ -159,8 +157,8 @@ function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Fi
     return [
       {
         path: at,
-        message: `${text} is outside of the records, where nothing needs to be ignored`,
-        suggestion: 'Leave it out.',
+        message: `${text} is outside the records, but record.ignore applies only inside them`,
+        suggestion: 'Remove it.',
       },
     ]
   return taker === undefined
@@ -168,16 +166,16 @@ function checkIgnored(text: string, at: YamlPath, taker: string | undefined): Fi
     : [
         {
           path: at,
-          message: `${text} is ignored and is the path of column ${taker}`,
-          suggestion: 'Leave one of them out.',
+          message: `record.ignore lists ${text}, but column ${taker} reads it`,
+          suggestion: 'Remove one of the two.',
         },
       ]
 }
 
-/** The same path without the usual mistakes, when it then is one. */
+/** The path without common mistakes, if that makes it valid. */
 function suggest(text: string, root: string): string | undefined {
   if (/\[(\*|\d+)\]./.test(text))
-    return 'A path does not go into the items of an array: declare the array with array: true, and fields for objects in it.'
+    return 'A path cannot enter the items of an array. Declare the array with array: true, and with fields if its items are objects.'
   const fixed = text
     .replace(/\['((?:[^'\\]|\\.)*)'\]/g, (_, key: string) => `[${JSON.stringify(key)}]`)
     .replace(/([./])[./]+/g, '$1')

@@ -1,5 +1,5 @@
 /**
- * What a JSON Schema cannot say: names that refer to each other, types that need a setting, patterns that
+ * Checks what a JSON Schema cannot: names that refer to each other, types that need a setting, patterns that
  * compile.
  */
 import { ENGINE_COLUMNS } from '../core/added-columns.ts'
@@ -18,7 +18,7 @@ export function checkMeaning(raw: RawDeclaration): Finding[] {
   const names = raw.columns.map((column) => column.name)
   const ofColumns = raw.columns.map((column, i) => checkColumn(column, ['columns', i], raw.record.format))
   const known = new Set(names)
-  // A rule is read with its column's settings: they must be right first.
+  // A rule is checked with the settings of its column, which must be valid.
   const sound = byName(raw.columns.filter((_, i) => ofColumns[i].length === 0))
   return [
     ...checkRecord(raw),
@@ -38,8 +38,8 @@ function checkRecord(raw: RawDeclaration): Finding[] {
   if ((format === 'ndjson' || format === 'csv') && path !== '')
     found.push({
       path: ['record', 'path'],
-      message: `a record of ${format} is a line and has no path`,
-      suggestion: 'Leave path out.',
+      message: `record.path does not apply to format ${format}, where each line is a record`,
+      suggestion: 'Remove path.',
     })
   found.push(...checkCsv(raw), ...checkEncoding(raw))
   if (format === 'xml') found.push(...checkXmlPaths(raw))
@@ -55,7 +55,7 @@ function checkNames(names: string[]): Finding[] {
       return [
         {
           path: ['columns', i, 'name'],
-          message: `${name} cannot be the name of a column: engines call the place of a row so`,
+          message: `${name} cannot be a column name: engines use it for the position of a row`,
           suggestion: `Choose another name, and add path: ${name}.`,
         },
       ]
@@ -63,7 +63,7 @@ function checkNames(names: string[]): Finding[] {
       return [
         {
           path: ['columns', i, 'name'],
-          message: `${name} is a column that every table has by itself`,
+          message: `${name} is reserved for a column that Headrace adds to every table`,
           suggestion: 'Choose another name.',
         },
       ]
@@ -71,7 +71,7 @@ function checkNames(names: string[]): Finding[] {
       return [
         {
           path: ['columns', i, 'name'],
-          message: `${name} cannot be the name of a column: programs that read rows into objects lose its values`,
+          message: `${name} cannot be a column name: programs that read rows into objects lose its values`,
           suggestion: `Choose another name, and add path: ${name}.`,
         },
       ]
@@ -81,7 +81,7 @@ function checkNames(names: string[]): Finding[] {
   })
 }
 
-/** Columns by name; the first of those that are declared twice. */
+/** Columns by name. Of columns with the same name, the first counts. */
 function byName(columns: RawColumn[]): Map<string, RawColumn> {
   return new Map(columns.toReversed().map((column) => [column.name, column]))
 }
@@ -121,7 +121,7 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
     else if (transform !== 'identity' && !isTemporal(field.column, columns.get(field.column)))
       found.push({
         path: at,
-        message: `${transform} of ${field.column} needs a date or timestamp column`,
+        message: `transform ${transform} needs a date or timestamp column; ${field.column} is neither`,
       })
     if (field.timezone !== undefined && !isZone(field.timezone))
       found.push({
@@ -129,20 +129,20 @@ function checkProcessed(raw: RawDeclaration, names: string[]): Finding[] {
         message: `${field.timezone} is not an IANA time zone`,
       })
   })
-  // Accepting a setting that nothing obeys would publish other rows than were asked for.
+  // A setting without effect, if accepted, would publish other rows than intended.
   if (p.latest_by !== undefined && p.keep !== 'latest')
     found.push({
       path: ['processed', 'latest_by'],
-      message: 'latest_by orders records of keep: latest, and keep is first',
-      suggestion: 'Add keep: latest, or leave latest_by out.',
+      message: 'latest_by applies only to keep: latest, but keep is first',
+      suggestion: 'Add keep: latest, or remove latest_by.',
     })
   else if (p.latest_by !== undefined && !known.has(p.latest_by))
     found.push(unknownColumn(['processed', 'latest_by'], p.latest_by, places))
   if (p.horizon_days !== undefined && p.keep === 'latest')
     found.push({
       path: ['processed', 'horizon_days'],
-      message:
-        'horizon_days bounds the search of keep: first; keep: latest compares with all that is published',
+      message: 'horizon_days applies only to keep: first; keep: latest compares with all published rows',
+      suggestion: 'Remove horizon_days, or set keep: first.',
     })
   p.cluster_by?.forEach((name, i) => {
     if (!known.has(name)) found.push(unknownColumn(['processed', 'cluster_by', i], name, places))
@@ -159,7 +159,7 @@ function checkSchedule(section: { schedule?: string; schedule_timezone?: string 
     found.push({
       path: [name, 'schedule'],
       message: `schedule ${section.schedule} is not a cron expression: ${wrong}`,
-      suggestion: 'Five fields: minute hour day month weekday, e.g. 5 * * * *.',
+      suggestion: 'Write five fields: minute hour day month weekday, for example 5 * * * *.',
     })
   if (section.schedule_timezone !== undefined && !isZone(section.schedule_timezone))
     found.push({
@@ -182,7 +182,13 @@ function checkRawZone(raw: RawDeclaration, names: string[]): Finding[] {
 
 function checkMessageId(raw: RawDeclaration): Finding[] {
   if (raw.message_id?.from === 'header' && raw.message_id.header === undefined)
-    return [{ path: ['message_id'], message: 'message_id from header needs the name of the header' }]
+    return [
+      {
+        path: ['message_id'],
+        message: 'message_id.from is header, but message_id.header is missing',
+        suggestion: 'Add header with the name of the Kafka header.',
+      },
+    ]
   return []
 }
 
@@ -190,7 +196,7 @@ function unknownColumn(path: YamlPath, name: string, known: string[]): Finding {
   return {
     path,
     message: `there is no column ${name}`,
-    // Looked for when it is shown: of thousands of mistakes only the first are.
+    // Computed on access: of thousands of mistakes, only the first are shown.
     get suggestion() {
       const near = nearest(name, known)
       return near === undefined ? `Columns: ${known.join(', ')}.` : `Did you mean ${near}?`

@@ -1,4 +1,4 @@
-/** Fills in every default, so that the rest of the project never asks "and if it is not given?". */
+/** Fills in every default, so that no other code has to handle missing settings. */
 import { LIMITS } from '../core/limits.ts'
 import type {
   Column,

@@ -1,10 +1,10 @@
 /**
- * Paths by their steps. Paths that begin with the same steps share them, so that what lies above or below a
- * path is found by its own steps, however many other paths there are.
+ * A tree of paths by their steps. Paths that start with the same steps share them. So what is above or below
+ * a path is found by its own steps, however many other paths there are.
  */
 export interface PathTree<T> {
   below: Map<string, PathTree<T>>
-  /** What is known of the path that ends here. */
+  /** The value for the path that ends here. */
   here: T | undefined
 }
 
@@ -12,7 +12,7 @@ export function pathTree<T>(): PathTree<T> {
   return { below: new Map(), here: undefined }
 }
 
-/** The place of a path below another, made when it is not there. */
+/** The place of a path below another. It is created if it is missing. */
 export function placeBelow<T>(tree: PathTree<T>, steps: readonly string[]): PathTree<T> {
   let place = tree
   for (const step of steps) {

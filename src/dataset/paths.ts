@@ -1,11 +1,11 @@
-/** Paths of a declaration by what they mean: the same place may be written in more than one way. */
+/** Paths of a declaration by meaning: several notations may mean the same place. */
 import { parseJsonPath, parseRecordPath, relativeJsonPath, type RecordPlace } from '../core/json-path.ts'
 import { parseXmlPath } from '../core/xml-path.ts'
 import type { Dataset } from './declaration.ts'
 
 type RecordShape = Pick<Dataset['record'], 'format' | 'path' | 'namespaces'>
 
-/** Makes of a path a text that is the same for all ways to write it, and for no two places. */
+/** Turns a path into a text that is the same for all its notations, and different for each place. */
 export function pathMeaning(record: RecordShape): (path: string) => string {
   if (record.format === 'csv') return (path) => path
   if (record.format === 'xml') return (path) => xmlMeaning(path, record.namespaces)
@@ -25,7 +25,7 @@ function xmlMeaning(path: string, namespaces: RecordShape['namespaces']): string
   return JSON.stringify([parsed.fromRoot, ...steps])
 }
 
-/** The names on a path, as a column's name is made of them. */
+/** The names on a path, which make the name of a column. */
 export function pathNames(record: RecordShape, path: string): string[] {
   if (record.format === 'csv') return [path]
   const parsed = record.format === 'xml' ? parseXmlPath(path, record.namespaces) : parseJsonPath(path)
@@ -33,7 +33,7 @@ export function pathNames(record: RecordShape, path: string): string[] {
   return parsed.steps.map((step) => (typeof step === 'string' ? step : step.local))
 }
 
-/** Where the records of a JSON document are; the document itself when the path is none. */
+/** Where the records of a JSON document are. For an invalid path, the document itself. */
 function recordPlace(path: string): RecordPlace {
   const place = parseRecordPath(path)
   return typeof place === 'string' ? { steps: [], each: false } : place

@@ -1,6 +1,6 @@
 /**
- * What a JSON Schema cannot say of the record: characters of CSV that a scanner can tell apart, encodings
- * that exist.
+ * Checks what a JSON Schema cannot check of the record: characters of CSV that a scanner can distinguish,
+ * encodings that exist.
  */
 import type { Finding, YamlPath } from './finding.ts'
 import type { RawColumn, RawDeclaration } from './normalize.ts'
@@ -17,7 +17,7 @@ export function checkCsv({ record, columns }: RawDeclaration): Finding[] {
         : [
             {
               path: ['record', setting],
-              message: `${setting} is a setting of csv, and the format is ${format}`,
+              message: `record.${setting} applies only to format csv; the format is ${format}`,
             },
           ],
     )
@@ -29,7 +29,7 @@ export function checkCsv({ record, columns }: RawDeclaration): Finding[] {
     wrong.push({
       path: ['record', record.delimiter === undefined ? 'quote' : 'delimiter'],
       message: `delimiter and quote are both ${JSON.stringify(delimiter)}`,
-      suggestion: 'Write quote: "" for files without quotes.',
+      suggestion: 'For files without quotes, write quote: "".',
     })
   return [...found, ...wrong]
 }
@@ -39,22 +39,22 @@ function checkField(column: RawColumn, i: number, header: boolean, ignored: Read
   const at: YamlPath = ['columns', i]
   const key = [...at, column.path === undefined ? 'name' : 'path']
   if (column.array === true || column.fields !== undefined)
-    return [{ path: at, message: `${name} is an array, which a field of CSV cannot be` }]
+    return [{ path: at, message: `${name} is an array, but a CSV field holds one value` }]
   if (!header && !/^#?[1-9]\d*$/.test(path))
     return [
       {
         path: key,
-        message: `${path} is no field of a file without a header: they are called 1, 2, 3 and so on`,
-        suggestion: `Write path: "${i + 1}", or the place that ${name} has.`,
+        message: `${path} is not a field: in a file without a header, fields are named 1, 2, 3 and so on`,
+        suggestion: `Write path: "${i + 1}", or the number of the field that holds ${name}.`,
       },
     ]
-  // `*` stands for every field that no column has, so it names none, not even the field `*`.
+  // `*` stands for every field without a column. So it never means a field named `*`.
   if (path !== '*' && ignored.has(path))
     return [
       {
         path: key,
-        message: `${path} is ignored and is the path of column ${name}`,
-        suggestion: 'Leave one of them out.',
+        message: `record.ignore lists ${path}, but column ${name} reads it`,
+        suggestion: 'Remove one of the two.',
       },
     ]
   return []
@@ -93,7 +93,7 @@ const NOT_MARKS: readonly (readonly [RegExp, string])[] = [
   [/^[\r\n\u0085\u2028\u2029]$/, 'a line end'],
   [/^\p{L}$/u, 'a letter'],
   [/^\p{N}$/u, 'a digit'],
-  [/^[\ufeff\p{M}\p{Cs}]$/u, 'no character that stands alone'],
+  [/^[\ufeff\p{M}\p{Cs}]$/u, 'a combining mark, a byte order mark or half a character'],
 ]
 
 function markProblem(setting: 'delimiter' | 'quote', mark: string): Finding[] {
@@ -105,7 +105,7 @@ function markProblem(setting: 'delimiter' | 'quote', mark: string): Finding[] {
     return [
       {
         path,
-        message: `${setting} is one character, found ${mark === '' ? 'none' : `${[...mark].length}: ${shown}`}`,
+        message: `${setting} must be one character, found ${mark === '' ? 'none' : `${[...mark].length}: ${shown}`}`,
         suggestion:
           suggestion ??
           (setting === 'delimiter'
@@ -119,8 +119,8 @@ function markProblem(setting: 'delimiter' | 'quote', mark: string): Finding[] {
     : [
         {
           path,
-          message: `${setting} ${shown} is ${kind}, which values hold`,
-          suggestion: suggestion ?? 'Any other character will do.',
+          message: `${setting} ${shown} is ${kind}, and values can contain it`,
+          suggestion: suggestion ?? 'Use a character that is not a letter, a digit or a line end.',
         },
       ]
 }
@@ -151,7 +151,7 @@ const ENCODINGS = [
   'big5',
   'euc-kr',
 ]
-/** Other names of the same, which the platform does not know. */
+/** Other names of encodings, which the platform does not know. */
 const KNOWN_AS: Record<string, string> = {
   ansi: 'windows-1252',
   cp936: 'gbk',
@@ -177,7 +177,7 @@ export function checkEncoding({ record: { encoding } }: RawDeclaration): Finding
   return [
     {
       path: ['record', 'encoding'],
-      message: `there is no encoding ${JSON.stringify(encoding)} here`,
+      message: `unknown encoding ${JSON.stringify(encoding)}`,
       suggestion:
         near === undefined
           ? `For example ${ENCODINGS.slice(5, 6)}, iso-8859-15, shift_jis or utf-16le.`

@@ -1,7 +1,6 @@
 /**
- * Bounds and sets of rules as exact values of their column's type: whole numbers of any size, decimals as
- * digits, times as microseconds. A bound that the type cannot hold has no value, and the declaration is
- * refused.
+ * Bounds and sets of rules as exact values of their column's type: integers of any size, decimals as digits,
+ * times as microseconds. If the type cannot hold a bound, there is no value, and the declaration is refused.
  */
 import { DAY_SECONDS, END_SECOND, FIRST_SECOND, daysOf } from '../core/calendar.ts'
 import { openZone } from '../core/zones.ts'
@@ -21,8 +20,7 @@ const TIME =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/
 
 /**
- * The value of a bound, or undefined when the column's type cannot hold it. Dates and times are written as
- * ISO.
+ * The value of a bound. Undefined if the column's type cannot hold it. Dates and times are in ISO notation.
  */
 export function boundOf(written: number | string, column: BoundColumn): Bound | undefined {
   const text = String(written)
@@ -78,7 +76,7 @@ function dayOf(text: string): bigint | undefined {
   return Number.isNaN(days) ? undefined : BigInt(days)
 }
 
-/** Without an offset the column's time zone counts, and UTC without one. */
+/** Without an offset, the column's time zone applies; without that, UTC. */
 function microsOf(text: string, timezone: string): bigint | undefined {
   const match = TIME.exec(text)
   if (match === null) return undefined

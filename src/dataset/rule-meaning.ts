@@ -1,6 +1,5 @@
 /**
- * What a rule can ask of its column: bounds that the type holds exactly, lengths and patterns of what has a
- * text.
+ * Checks a rule against its column: the type must hold bounds exactly, and lengths and patterns need a text.
  */
 import { TEXTUAL } from './column-meaning.ts'
 import type { Finding, YamlPath } from './finding.ts'
@@ -8,7 +7,7 @@ import { isPattern } from './finding.ts'
 import type { RawColumn, RawRule } from './normalize.ts'
 import { boundOf, type BoundColumn } from './rule-bounds.ts'
 
-/** Checks a rule of a column that exists and is right by itself. */
+/** Checks a rule whose column exists and is itself valid. */
 export function checkRuleMeaning(
   expectation: string,
   body: RawRule,
@@ -22,19 +21,20 @@ export function checkRuleMeaning(
     return [
       {
         path: [...at, 'column'],
-        message: `${expectation} compares single values, and ${name} is an array`,
-        suggestion: 'Settings of the column itself (values, pattern, lengths) hold for each item.',
+        message: `${expectation} compares single values, but ${name} is an array`,
+        suggestion:
+          'To check each item, set values, pattern, min_length or max_length in the declaration of the column.',
       },
     ]
   if (body.regex !== undefined && !isPattern(body.regex))
-    return [{ path: [...at, 'regex'], message: `${body.regex} is not a regular expression` }]
+    return [{ path: [...at, 'regex'], message: `${body.regex} is not a valid regular expression` }]
   if (expectation === 'expect_column_value_lengths_to_be_between') {
     if (!TEXTUAL.includes(type))
       return [
         {
           path: [...at, 'column'],
-          message: `a length means nothing for ${name}, which is of type ${type}`,
-          suggestion: `It goes with ${TEXTUAL.join(', ')}.`,
+          message: `${expectation} does not apply to column ${name} of type ${type}`,
+          suggestion: `It applies to these types: ${TEXTUAL.join(', ')}.`,
         },
       ]
     return checkBounds(rule, { ...PLAIN, type: 'integer' }, 'a number of characters')
@@ -51,8 +51,8 @@ export function checkRuleMeaning(
     return [
       {
         path: [...at, 'column'],
-        message: `${name} is a boolean, which has no order`,
-        suggestion: 'expect_column_values_to_be_in_set says which values are right.',
+        message: `${expectation} does not apply to column ${name}: booleans have no order`,
+        suggestion: 'Use expect_column_values_to_be_in_set.',
       },
     ]
   return checkBounds(rule, bounds, typeName(bounds))
@@ -65,14 +65,14 @@ function typeName({ type, precision, scale }: BoundColumn): string {
   return `${type === 'integer' ? 'an' : 'a'} ${type}`
 }
 
-/** A rule, and where it stands. */
+/** A rule and its place. */
 interface PlacedRule {
   expectation: string
   body: RawRule
   at: YamlPath
 }
 
-/** `what`: what a bound has to be, for the message. */
+/** `what`: the expected kind of a bound, for the message. */
 function checkBounds({ expectation, body, at }: PlacedRule, column: BoundColumn, what: string): Finding[] {
   const { min_value: least, max_value: most } = body
   if (least === undefined && most === undefined)
@@ -96,20 +96,26 @@ function checkBounds({ expectation, body, at }: PlacedRule, column: BoundColumn,
 }
 
 const HINTS: Readonly<Record<string, string | undefined>> = {
-  date: 'Dates are written as 2024-12-31.',
-  timestamp: 'Times are written as 2024-12-31T23:59:59Z.',
+  date: 'Write dates as 2024-12-31.',
+  timestamp: 'Write times as 2024-12-31T23:59:59Z.',
 }
 
 function checkSet(body: RawRule, column: BoundColumn, name: string, at: YamlPath): Finding[] {
   const set = body.value_set ?? []
   if (set.length === 0)
-    return [{ path: [...at, 'value_set'], message: `value_set is empty, and no ${name} would be right` }]
+    return [
+      {
+        path: [...at, 'value_set'],
+        message: `value_set is empty, so every value of ${name} would break the rule`,
+        suggestion: 'Name at least one value, or remove the rule.',
+      },
+    ]
   return set.flatMap((value, i): Finding[] =>
     boundOf(String(value), column) === undefined
       ? [
           {
             path: [...at, 'value_set', i],
-            message: `${String(value)} of value_set is not ${typeName(column)}`,
+            message: `${String(value)} in value_set is not ${typeName(column)}`,
             suggestion: HINTS[column.type],
           },
         ]

@@ -1,7 +1,7 @@
 /**
- * The JSON Schema of a dataset declaration (draft 2020-12). One object serves three ends: editors complete
- * from it (`schemas/dataset.json` is written from here), `dataset check` validates with it, and the reference
- * page lists it.
+ * The JSON Schema of a dataset declaration (draft 2020-12). One object serves three purposes: editors
+ * complete with it (`schemas/dataset.json` is generated from it), `dataset check` validates with it, and the
+ * reference page lists it.
  */
 import { LIMITS } from '../core/limits.ts'
 import { COLUMN } from './schema/columns.ts'

@@ -1,7 +1,7 @@
 /**
- * The dialect of date and time formats: a small closed set of letters, the same on every engine. A format
- * outside of it is refused with the position and a suggestion. The letters are those of Java's
- * DateTimeFormatter as far as they go; `docs/reference/types.md` lists them for users.
+ * The dialect of date and time formats: a small closed set of letters, the same on every engine. Any other
+ * format is refused with the position and a suggestion. The letters are a subset of Java's DateTimeFormatter;
+ * `docs/reference/types.md` lists them for users.
  */
 
 export type TemporalField =
@@ -18,25 +18,24 @@ export type TemporalField =
   | 'offset'
 
 export type TemporalStep =
-  /** Characters that stand for themselves. */
+  /** Literal characters. */
   | { kind: 'text'; text: string }
-  /** So many digits. */
+  /** A number of digits. */
   | { kind: 'number'; field: TemporalField; least: number; most: number }
-  /** One of these English words in any case; its index counts from 0. */
+  /** One of these English words in any case. Its index counts from 0. */
   | { kind: 'word'; field: TemporalField; words: readonly string[] }
-  /** `Z`, `+02`, `+0200`, `+02:00`; with `named` also the zones that RFC 5322 gives an offset. */
+  /** `Z`, `+02`, `+0200`, `+02:00`. With `named`, also the zones to which RFC 5322 gives an offset. */
   | { kind: 'offset'; field: 'offset'; named: boolean }
 
 export interface FormatProblem {
-  /** Counted from 1, in the format's text. */
+  /** Position in the text of the format, from 1. */
   position: number
   message: string
   suggestion: string | undefined
 }
 
 /**
- * Formats that are a count since 1970-01-01T00:00:00Z, and the decimal places between their unit and the
- * second.
+ * Formats that count since 1970-01-01T00:00:00Z, with the decimal places between their unit and the second.
  */
 export const EPOCH_PLACES: Readonly<Record<string, number>> = {
   epoch_s: 0,
@@ -108,7 +107,7 @@ const LETTERS: Readonly<Record<string, TemporalStep>> = {
   Z: { kind: 'offset', field: 'offset', named: true },
 }
 
-/** All fields but the fraction, which is S for each digit. */
+/** All fields except the fraction, which is one S per digit. */
 export const FORMAT_LETTERS: readonly string[] = Object.keys(LETTERS)
 
 interface PlacedStep {
@@ -118,8 +117,8 @@ interface PlacedStep {
 }
 
 /**
- * Reads a format; what it cannot mean is a problem with its position. `iso` and the epoch formats are not for
- * here.
+ * Parses a format. The result for an invalid one is the problem with its position. Not for `iso` and the
+ * epoch formats.
  */
 export function parseTemporalFormat(
   format: string,
@@ -131,7 +130,7 @@ export function parseTemporalFormat(
   return problem ?? placed.map((part) => part.step)
 }
 
-/** Whether texts of this format say their own offset: then no time zone is needed. */
+/** Whether texts of this format state their offset: then no time zone is needed. */
 export function saysOffset(steps: TemporalStep[]): boolean {
   return steps.some((step) => step.kind === 'offset')
 }
@@ -143,7 +142,11 @@ function readSteps(format: string): PlacedStep[] | FormatProblem {
     const [token, quoted] = match
     const at = match.index + 1
     if (token === "'")
-      return { position: at, message: 'the quote is never closed', suggestion: "A quote itself is ''." }
+      return {
+        position: at,
+        message: 'the quote is never closed',
+        suggestion: "Write '' for a quote itself.",
+      }
     if (/^[A-Za-z]/.test(token)) {
       const step = letterStep(token)
       if (step === undefined)
@@ -152,8 +155,8 @@ function readSteps(format: string): PlacedStep[] | FormatProblem {
     } else if (/^[[\]{}#%]$/.test(token)) {
       return {
         position: at,
-        message: `${token} has no meaning`,
-        suggestion: SIGNS[token] ?? `If it stands in the text, quote it: '${token}'.`,
+        message: `${token} is not supported`,
+        suggestion: SIGNS[token] ?? `If the values contain it, quote it: '${token}'.`,
       }
     } else
       placed.push({
@@ -171,33 +174,36 @@ function letterStep(token: string): TemporalStep | undefined {
 }
 
 const SIGNS: Readonly<Record<string, string>> = {
-  '%': 'The letters are yyyy MM dd HH mm ss, without %.',
-  '[': "Optional parts are not possible; if it stands in the text, quote it: '['.",
-  ']': "Optional parts are not possible; if it stands in the text, quote it: ']'.",
+  '%': 'Write yyyy MM dd HH mm ss, without %.',
+  '[': "Optional parts are not supported. If the values contain [, quote it: '['.",
+  ']': "Optional parts are not supported. If the values contain ], quote it: ']'.",
 }
 
-/** What people mean by letters of other dialects (moment, strftime, Java's rare ones). */
+/** Advice for letters of other dialects (moment, strftime, Java's rare ones). */
 const ADVICE: readonly [RegExp, string][] = [
-  [/^yy$/, 'Two digits do not say the century. The year is yyyy, four digits; read other years as a string.'],
-  [/^[Yyu]/, 'The year is yyyy.'],
-  [/^D/, 'The day of the month is dd.'],
-  [/^d/, 'The day of the month is dd, its weekday EEE (Mon) or EEEE (Monday).'],
-  [/^[ML]/, 'The month is MM (01), M (1), MMM (Jan) or MMMM (January).'],
-  [/^[kKH]/, 'The hour is HH (00 to 23), or hh (01 to 12) with a (AM, PM).'],
-  [/^[EcC]/, 'The weekday is EEE (Mon) or EEEE (Monday).'],
-  [/^[SnNfF]/, 'The fraction of a second is S, a letter for each of at most nine digits.'],
+  [
+    /^yy$/,
+    'Two digits leave the century open. Write yyyy for a year of four digits; declare other years as type string.',
+  ],
+  [/^[Yyu]/, 'Write yyyy for the year.'],
+  [/^D/, 'Write dd for the day of the month.'],
+  [/^d/, 'Write dd for the day of the month, and EEE (Mon) or EEEE (Monday) for the weekday.'],
+  [/^[ML]/, 'Write MM (01), M (1), MMM (Jan) or MMMM (January) for the month.'],
+  [/^[kKH]/, 'Write HH (00 to 23) for the hour, or hh (01 to 12) with a (AM, PM).'],
+  [/^[EcC]/, 'Write EEE (Mon) or EEEE (Monday) for the weekday.'],
+  [/^[SnNfF]/, 'Write one S for each digit of the fraction of a second, at most nine.'],
   [
     /^[zVvOx]/,
-    'An offset is XXX (+02:00) or Z (+0200, GMT). A zone that is not in the text is said by timezone.',
+    'Write XXX (+02:00) or Z (+0200, GMT) for the offset. If the values have no offset, set timezone.',
   ],
-  [/^[X]/, 'An offset is X, XX or XXX: Z, +02, +0200 or +02:00.'],
-  [/^[Ap]/, 'AM and PM are a, with hh.'],
+  [/^[X]/, 'Write X, XX or XXX for the offset: Z, +02, +0200 or +02:00.'],
+  [/^[Ap]/, 'Write a for AM and PM, with hh for the hour.'],
 ]
 
 function adviceOn(token: string): string {
   return (
     ADVICE.find(([pattern]) => pattern.test(token))?.[1] ??
-    `Letters that stand for themselves are quoted: '${token}'.`
+    `If the values contain these letters, quote them: '${token}'.`
   )
 }
 
@@ -220,10 +226,10 @@ const NEEDED: readonly [TemporalField, string][] = [
   ['day', 'dd'],
 ]
 const DATE_FIELDS: readonly TemporalField[] = ['year', 'month', 'day', 'weekday']
-/** A field and what must stand beside it to mean anything. */
+/** A field, and the fields of which it needs one. */
 const LEANS_ON: readonly [TemporalField, TemporalField[], string][] = [
   ['hour12', ['half'], 'hh is 01 to 12 and needs a (AM, PM); HH is 00 to 23.'],
-  ['half', ['hour12'], 'AM and PM go with hh (01 to 12).'],
+  ['half', ['hour12'], 'a is AM or PM and needs hh (01 to 12).'],
   ['minute', ['hour', 'hour12'], 'mm is minutes and needs an hour (HH); MM is the month.'],
   ['second', ['minute'], 'ss is seconds and needs minutes (mm).'],
   ['fraction', ['second'], 'S is the fraction of a second and needs seconds (ss).'],
@@ -241,14 +247,14 @@ function problemOf(
   for (const part of placed) {
     const { step } = part
     if (step.kind === 'text') continue
-    // HH and hh are both the hour: one beside the other is the same field twice.
+    // HH and hh are both the hour: together, they are the same field twice.
     const other = OTHER_HOUR[step.field]
     const field = other !== undefined && at.has(other) ? other : step.field
     const first = at.get(field)
     if (first !== undefined)
       return {
         position: part.at,
-        message: `${NAMES[field]} stands twice (${first.token} at ${first.at})`,
+        message: `${NAMES[field]} appears twice (also as ${first.token} at position ${first.at})`,
         suggestion: twiceAdvice(part, first),
       }
     at.set(field, part)
@@ -260,22 +266,20 @@ function problemOf(
   if (time !== undefined)
     return {
       position: time.at,
-      message: `${time.token} is a part of a time, and a date has none`,
-      suggestion: time.token.startsWith('m')
-        ? 'mm is minutes; MM is the month.'
-        : 'type: timestamp holds times.',
+      message: `${time.token} is part of a time, but the column has type date`,
+      suggestion: time.token.startsWith('m') ? 'mm is minutes; MM is the month.' : 'Use type: timestamp.',
     }
   for (const [field, needs, suggestion] of LEANS_ON) {
     const part = at.get(field)
     if (part !== undefined && !needs.some((need) => at.has(need)))
-      return { position: part.at, message: `${part.token} stands alone`, suggestion }
+      return { position: part.at, message: `${part.token} cannot stand alone`, suggestion }
   }
   for (const [field, letters] of NEEDED)
     if (!at.has(field))
       return {
         position: format.length + 1,
         message: `${NAMES[field]} (${letters}) is missing`,
-        suggestion: 'A date has a year, a month and a day.',
+        suggestion: 'A format needs a year, a month and a day.',
       }
   return ambiguity(placed)
 }
@@ -287,8 +291,8 @@ function twiceAdvice(second: PlacedStep, first: PlacedStep): string | undefined 
 }
 
 /**
- * A field of one or two digits, or an offset, must not touch what could belong to it: `dM` reads 111 in two
- * ways.
+ * A field of one or two digits, or an offset, must not touch characters that could belong to it: `dM` reads
+ * 111 in two ways.
  */
 function ambiguity(placed: PlacedStep[]): FormatProblem | undefined {
   for (const [i, { step, token }] of placed.entries()) {
@@ -303,9 +307,11 @@ function ambiguity(placed: PlacedStep[]): FormatProblem | undefined {
     if (touches)
       return {
         position: next.at,
-        message: `${token} has no fixed width, and ${next.token} follows at once`,
+        message: `${token} has no fixed width, and ${next.token} follows it directly`,
         suggestion:
-          step.kind === 'number' ? `${token}${token} has two digits always.` : 'Put a blank between them.',
+          step.kind === 'number'
+            ? `Write ${token}${token}, which always has two digits.`
+            : 'Put a blank between them.',
       }
   }
   return undefined

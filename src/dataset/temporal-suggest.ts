@@ -1,7 +1,4 @@
-/**
- * What somebody meant by a format of another dialect: moment's YYYY-MM-DD, strftime's %Y-%m-%d, MM for
- * minutes.
- */
+/** Translates formats of other dialects: moment's YYYY-MM-DD, strftime's %Y-%m-%d, MM for minutes. */
 import { EPOCH_PLACES, parseTemporalFormat } from './temporal-format.ts'
 import { nearest } from '../core/suggest.ts'
 
@@ -48,7 +45,7 @@ const WORDS: Readonly<Record<string, string>> = {
   rfc5322: 'EEE, d MMM yyyy HH:mm:ss Z',
 }
 
-/** A format of the dialect that was probably meant, or undefined. */
+/** The format that was probably meant, or undefined. */
 export function meantFormat(format: string, type: 'date' | 'timestamp'): string | undefined {
   const bare = format.toLowerCase().replace(/[^a-z0-9]/g, '')
   const word = Object.hasOwn(WORDS, bare)
@@ -80,7 +77,7 @@ function fromStrftime(format: string): string | undefined {
   return known ? meant : undefined
 }
 
-/** Letter runs that mean the same wherever they stand. */
+/** Runs of letters that mean the same everywhere. */
 const LETTERS: readonly [run: RegExp, meant: (run: string) => string][] = [
   [/^(YYYY|uuuu|y|Y|u)$/, () => 'yyyy'],
   [/^D{1,2}$/, (run) => run.toLowerCase()],
@@ -91,7 +88,7 @@ const LETTERS: readonly [run: RegExp, meant: (run: string) => string][] = [
   [/^T$/, () => "'T'"],
 ]
 
-/** Letter runs read in order, with what came before them in mind: MM behind an hour is minutes. */
+/** Reads runs of letters in order and remembers earlier ones: MM after an hour means minutes. */
 function fromLetters(format: string, type: 'date' | 'timestamp'): string {
   const tokens = format.match(/'(?:[^']|'')*'|([A-Za-z])\1*|[^A-Za-z']+|'/g) ?? []
   const has = (pattern: RegExp): boolean => tokens.some((token) => pattern.test(token))

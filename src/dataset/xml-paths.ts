@@ -1,4 +1,4 @@
-/** The XML paths of a declaration: each can be read, is there once, and lies where its kind may lie. */
+/** Checks the XML paths of a declaration: each is valid, occurs once, and is where its kind may be. */
 import { isXmlName, parseXmlPath, type XmlPath, type XmlStep } from '../core/xml-path.ts'
 import type { Finding, YamlPath } from './finding.ts'
 import type { RawColumn, RawDeclaration } from './normalize.ts'
@@ -7,17 +7,17 @@ import { pathTree, placeBelow, type PathTree } from './path-tree.ts'
 
 interface Checking {
   namespaces: Record<string, string>
-  /** Steps of record.path, when it is right. */
+  /** Steps of record.path, if it is valid. */
   record: XmlStep[]
   found: Finding[]
-  /** Who takes the paths below the record, and those outside of it. */
+  /** The columns of paths below the record, and of paths outside it. */
   inside: PathTree<Takers>
   outside: PathTree<Takers>
   /** Numbers of namespaces: a URI may be long, and each step has one. */
   uris: Map<string, number>
 }
 
-/** Who takes the value at a path, and who its repetitions. */
+/** The column that reads the value at a path, and the column that collects its repetitions. */
 interface Takers {
   value?: string
   items?: string
@@ -25,7 +25,7 @@ interface Takers {
 
 type Place = PathTree<Takers>
 
-const EXAMPLE = 'an XML record path looks like /library/book'
+const EXAMPLE = 'record.path of XML must look like /library/book'
 
 export function checkXmlPaths(raw: RawDeclaration): Finding[] {
   const { path = '', namespaces = {}, ignore = [] } = raw.record
@@ -48,11 +48,12 @@ export function checkXmlPaths(raw: RawDeclaration): Finding[] {
 function checkNamespace(prefix: string, uri: string): Finding[] {
   const path = ['record', 'namespaces', prefix]
   if (!isXmlName(prefix))
-    return [{ path, message: `${JSON.stringify(prefix)} cannot be a prefix: it is no name` }]
-  if (prefix === 'xmlns') return [{ path, message: 'the prefix xmlns declares namespaces and is none' }]
+    return [{ path, message: `${JSON.stringify(prefix)} cannot be a prefix: it is not an XML name` }]
+  if (prefix === 'xmlns')
+    return [{ path, message: 'XML reserves the prefix xmlns', suggestion: 'Choose another prefix.' }]
   const isXml = uri === 'http://www.w3.org/XML/1998/namespace'
   if (prefix === 'xml' && !isXml)
-    return [{ path, message: 'the prefix xml is bound by XML itself', suggestion: 'Leave it out.' }]
+    return [{ path, message: 'XML itself binds the prefix xml', suggestion: 'Remove it.' }]
   return []
 }
 
@@ -63,24 +64,26 @@ function checkRecordPath(checking: Checking, text: string): XmlStep[] {
       path: at,
       message: `${EXAMPLE}, found ${text}`,
       suggestion:
-        text === '' ? undefined : `Write /${text.replace(/^\.\//, '')} if that is the way from the document.`,
+        text === ''
+          ? undefined
+          : `Write /${text.replace(/^\.\//, '')} if the path starts at the root element.`,
     })
     return []
   }
   const read = readPath(checking, text, at)
   if (read === undefined) return []
   if (read.steps.length > 0 && !read.steps.some((step) => step.attribute)) return read.steps
-  checking.found.push({ path: at, message: `${EXAMPLE}, found ${text}: a record is an element` })
+  checking.found.push({ path: at, message: `${EXAMPLE}, found ${text}: a record must be an element` })
   return []
 }
 
-/** Reads a path and says what is wrong with it; undefined then. */
+/** Parses a path. Reports its mistake and returns undefined if it is invalid. */
 function readPath({ namespaces, found }: Checking, text: string, at: YamlPath): XmlPath | undefined {
   const read = parseXmlPath(text, namespaces)
   if (typeof read === 'string') {
     found.push({
       path: at,
-      message: `${text} is no XML path: ${read}`,
+      message: `${text} is not an XML path: ${read}`,
       get suggestion() {
         return suggestionFor(text, read, namespaces)
       },
@@ -91,7 +94,7 @@ function readPath({ namespaces, found }: Checking, text: string, at: YamlPath): 
   if (wrong === undefined) return read
   found.push({
     path: at,
-    message: `${text} is no XML path: ${wrong.local} cannot be a name`,
+    message: `${text} is not an XML path: ${wrong.local} is not an XML name`,
     get suggestion() {
       return suggestionFor(text, '', namespaces)
     },
@@ -99,19 +102,19 @@ function readPath({ namespaces, found }: Checking, text: string, at: YamlPath): 
   return undefined
 }
 
-/** What people write who know XPath, or who left something out. Looked for when it is shown. */
+/** A suggestion for people who know XPath, or who left something out. Computed on access. */
 function suggestionFor(text: string, reason: string, namespaces: Record<string, string>): string | undefined {
-  if (/text\(\)/.test(text)) return 'Leave text() out: a path to an element takes its text.'
-  if (text.includes('//')) return 'Name each element on the way; // is not known here.'
+  if (/text\(\)/.test(text)) return 'Remove text(): the path of an element reads its text.'
+  if (text.includes('//')) return 'Name each element on the path; // is not supported.'
   if (text.includes('[') && text.includes(']', text.indexOf('[')))
-    return 'Leave [...] out: array: true takes all elements of a name.'
-  if (/\*/.test(text)) return 'Name each element; only record.ignore knows *.'
+    return 'Remove [...]; array: true collects all elements of that name.'
+  if (/\*/.test(text)) return 'Name each element; only record.ignore accepts *.'
   const prefix = /^prefix (.*) is not declared/.exec(reason)?.[1]
   if (prefix === undefined)
     return reason.includes('nothing below') ? 'Only the last step can be an attribute.' : undefined
   const near = nearest(prefix, Object.keys(namespaces))
   return near === undefined
-    ? `Bind it: namespaces: { ${prefix}: "the URI that the documents have" }.`
+    ? `Declare it: namespaces: { ${prefix}: "the URI in the documents" }.`
     : `Did you mean ${near}?`
 }
 
@@ -127,14 +130,14 @@ function checkColumnPath(checking: Checking, column: RawColumn, at: YamlPath): v
   if (isOutside && column.array === true)
     found.push({
       path,
-      message: `${column.name} is an array outside of the record, and only arrays inside of it are collected`,
+      message: `${column.name} is an array outside the record, but Headrace collects only arrays inside it`,
     })
   const place = placeBelow(isOutside ? checking.outside : checking.inside, stepNames(checking, steps))
   const taking = { name: column.name, text, path }
   if (column.array === true) take(checking, place, 'items', taking)
   if (column.fields === undefined) take(checking, place, 'value', taking)
   else if (steps.at(-1)?.attribute === true)
-    found.push({ path, message: `${text} is an attribute and has no fields` })
+    found.push({ path, message: `${text} is an attribute and cannot have fields` })
   // An array of whole records has its fields to itself.
   const owner = { place: steps.length === 0 ? placeBelow(place, ['']) : place, name: column.name }
   for (const [i, field] of (column.fields ?? []).entries())
@@ -153,11 +156,11 @@ function checkFieldPath(
   if (read.fromRoot)
     checking.found.push({
       path,
-      message: `${text} starts at the document, and a field of ${owner.name} is found below its item`,
+      message: `${text} starts at the document, but the path of a field of ${owner.name} starts at the item`,
       suggestion: `Write ${text.slice(1)}.`,
     })
   else {
-    // An item's own text is another value than that of the path to all items.
+    // The text of an item itself is another value than the path to all items.
     const steps = read.steps.length === 0 ? [''] : stepNames(checking, read.steps)
     const place = placeBelow(owner.place, steps)
     take(checking, place, 'value', { name: `${owner.name}.${field.name}`, text, path })
@@ -170,11 +173,11 @@ function checkIgnored(checking: Checking, text: string, path: YamlPath): void {
   if (read.fromRoot)
     checking.found.push({
       path,
-      message: `${text} starts at the document, and ignore names what is below the record`,
+      message: `${text} starts at the document, but paths in record.ignore start at the record`,
     })
   const taker = placeBelow(checking.inside, stepNames(checking, read.steps)).here?.value
   if (taker !== undefined)
-    checking.found.push({ path, message: `${text} is ignored, and column ${taker} takes it` })
+    checking.found.push({ path, message: `record.ignore lists ${text}, but column ${taker} reads it` })
 }
 
 function take(
@@ -189,15 +192,15 @@ function take(
   else
     found.push({
       path,
-      message: `${name} takes ${text}, which column ${other} takes as well`,
-      suggestion: 'A value goes into one column.',
+      message: `columns ${other} and ${name} both read ${text}`,
+      suggestion: 'Remove one of the two.',
     })
 }
 
 /**
- * A path from the document, as one below the record when it leads there. Above the record its steps must be
- * those of record.path: a step that names a namespace there where record.path does not would be another
- * element, and have no records.
+ * A path from the document, turned into one below the record if it leads there. Above the record, its steps
+ * must be those of record.path: a step with a namespace that record.path does not give would mean another
+ * element, without records.
  */
 function fromDocument(
   { record, found }: Checking,
@@ -217,8 +220,8 @@ function fromDocument(
     if (mine !== undefined && theirs === undefined) {
       found.push({
         path,
-        message: `${text} names a namespace where record.path names none`,
-        suggestion: `Write ${record[depth].local} in the same way in both.`,
+        message: `${text} gives ${record[depth].local} a namespace, but record.path does not`,
+        suggestion: `Write ${record[depth].local} the same way in both.`,
       })
       return undefined
     }
@@ -228,8 +231,8 @@ function fromDocument(
   if (depth === 0) {
     found.push({
       path,
-      message: `${text} starts at another root than record.path`,
-      suggestion: `The root is ${record[0].local}.`,
+      message: `${text} and record.path start at different roots`,
+      suggestion: `The root of record.path is ${record[0].local}.`,
     })
     return undefined
   }

@@ -1,6 +1,7 @@
 /**
- * Reads the YAML of a declaration, at a cost that grows with its length, whatever it holds. The library looks
- * for each alias among all anchors and at each level for line ends in all below it, so both are bounded here.
+ * Reads the YAML of a declaration at a cost that grows with its length, whatever the text. The library looks
+ * up each alias among all anchors, and at each level the line ends of everything below. So both are limited
+ * here.
  */
 import {
   Composer,
@@ -29,17 +30,19 @@ interface YamlMistake {
 
 interface YamlText {
   value: unknown
-  /** What cannot be read, in order; then there is no value. */
+  /** The mistakes in order. If there are any, there is no value. */
   mistakes: YamlMistake[]
   /** Line and column, from 1, of an offset. */
   at(offset: number): { line: number; column: number }
-  /** Where the value at a path starts, or its key; or its nearest ancestor, when it does not exist. */
+  /**
+   * Where the value at a path starts, or its key. If it does not exist, where its nearest ancestor starts.
+   */
   offsetOf(path: YamlPath, key: boolean): number
 }
 
-/** As many as a text of the greatest length could hold without aliases. */
+/** As many as the longest text could hold without aliases. */
 const MOST_VALUES = LIMITS.declarationBytes / 2
-/** A prefix of tags is copied for each tag that has it. */
+/** Each tag copies its prefix. */
 const DIRECTIVE_CHARS = 1_000
 
 export function readYaml(text: string): YamlText {
@@ -57,12 +60,12 @@ export function readYaml(text: string): YamlText {
   return { ...read, at, offsetOf: (path, key) => offsetOf(document, path, key) }
 }
 
-/** What must not be composed: what nests too deep, and directives that are too long. */
+/** A token that must not be composed: too deep a nesting, or too long a directive. */
 function unfitToken(tokens: CST.Token[]): YamlMistake | undefined {
   const open: { token: CST.Token | null | undefined; depth: number }[] = []
   for (const token of tokens) {
     if (token.type === 'directive' && token.source.length > DIRECTIVE_CHARS)
-      return { offset: token.offset, message: `a directive has more than ${DIRECTIVE_CHARS} characters` }
+      return { offset: token.offset, message: `a YAML directive has more than ${DIRECTIVE_CHARS} characters` }
     if (token.type === 'document') open.push({ token: token.value, depth: 1 })
   }
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -78,7 +81,7 @@ function unfitToken(tokens: CST.Token[]): YamlMistake | undefined {
 const DEEP = `the declaration nests deeper than ${LIMITS.declarationDepth} levels`
 
 function compose(tokens: CST.Token[], length: number): { document: Document; mistakes: YamlMistake[] } {
-  // Keys that come twice are found below: the library compares each with each.
+  // Repeated keys are found below: the library compares each pair.
   const documents = new Composer({
     uniqueKeys: false,
     resolveKnownTags: false,
@@ -88,11 +91,11 @@ function compose(tokens: CST.Token[], length: number): { document: Document; mis
   const mistakes = document.errors.map(({ pos, message }) => ({ offset: pos[0], message }))
   const second = documents.next()
   if (second.done !== true)
-    mistakes.push({ offset: second.value.range[0], message: 'Source contains multiple documents' })
+    mistakes.push({ offset: second.value.range[0], message: 'the file contains more than one YAML document' })
   return { document, mistakes }
 }
 
-/** Without ordered maps, whose keys are compared each with each, and merges, which copy maps into maps. */
+/** Without ordered maps, whose keys are compared in pairs, and without merges, which copy maps into maps. */
 const plainTags = (tags: Tags): Tags =>
   tags.filter((tag) => typeof tag === 'object' && 'default' in tag && tag.default === true)
 
@@ -109,16 +112,16 @@ function keepDigits(document: Document): void {
   })
 }
 
-/** What an anchor names; without a size while it is read. */
+/** The value of an anchor. Its size is 0 while it is being read. */
 interface Anchored {
   value: unknown
-  /** How many values it is, each alias in it counted as what it stands for. */
+  /** The number of values in it. Each alias counts as the values that it stands for. */
   size: number
 }
 
 interface Reading {
   anchored: Map<string, Anchored>
-  /** Values that there may still be. */
+  /** How many more values are allowed. */
   room: number
   wrongKeys: YamlMistake[]
   wrongAlias?: string
@@ -132,7 +135,7 @@ function readValues({ contents }: Document): Pick<YamlText, 'value' | 'mistakes'
   if (tooDeep !== undefined) return { value, mistakes: [tooDeep] }
   if (wrongKeys.length > 0) return { value, mistakes: wrongKeys.toSorted((a, b) => a.offset - b.offset) }
   if (wrongAlias === undefined) return { value, mistakes: [] }
-  const suggestion = 'Write out what the aliases stand for.'
+  const suggestion = 'Replace the aliases with the values that they stand for.'
   return { value, mistakes: [{ offset: 0, message: wrongAlias, suggestion }] }
 }
 
@@ -151,11 +154,10 @@ function readNode(reading: Reading, node: unknown, depth: number): unknown {
 function readAlias(reading: Reading, { source }: Alias): unknown {
   const named = reading.anchored.get(source)
   if (named === undefined || named.size === 0)
-    reading.wrongAlias ??= 'Unresolved alias (the anchor must be set before the alias)'
+    reading.wrongAlias ??= 'an alias comes before its anchor, or has none'
   else {
     reading.room -= named.size
-    if (reading.room < 0)
-      reading.wrongAlias ??= 'Excessive alias count indicates a resource exhaustion attack'
+    if (reading.room < 0) reading.wrongAlias ??= `the aliases expand to more than ${MOST_VALUES} values`
   }
   return named?.value
 }
@@ -167,11 +169,11 @@ function readCollection(reading: Reading, node: YAMLMap | YAMLSeq, depth: number
   }
   if (!isMap(node)) return node.items.map((item) => readNode(reading, item, depth + 1))
   const seen = new Set<unknown>()
-  // Own properties, whatever their names are.
+  // Own properties, whatever their names.
   return Object.fromEntries(
     node.items.map(({ key, value }) => {
       if (isScalar(key) && seen.size === seen.add(key.value).size)
-        reading.wrongKeys.push({ offset: rangeStart(key) ?? 0, message: 'Map keys must be unique' })
+        reading.wrongKeys.push({ offset: rangeStart(key) ?? 0, message: 'keys of a map must be unique' })
       return [readKey(reading, key, depth + 1), readNode(reading, value, depth + 1)]
     }),
   )
@@ -180,11 +182,13 @@ function readCollection(reading: Reading, node: YAMLMap | YAMLSeq, depth: number
 function readKey(reading: Reading, node: unknown, depth: number): string {
   const key = readNode(reading, node, depth)
   if (typeof key === 'object' && key !== null)
-    reading.wrongKeys.push({ offset: rangeStart(node) ?? 0, message: 'Map keys must be single values' })
+    reading.wrongKeys.push({ offset: rangeStart(node) ?? 0, message: 'keys of a map must be single values' })
   return typeof key === 'object' ? '' : String(key)
 }
 
-/** Offset of the node at a path; of its key with `key`; of the nearest ancestor when it does not exist. */
+/**
+ * Offset of the node at a path, or of its key with `key`. If it does not exist, that of the nearest ancestor.
+ */
 function offsetOf(document: Document, path: YamlPath, key: boolean): number {
   let node: unknown = document.contents
   let offset = rangeStart(node) ?? 0

@@ -1,6 +1,6 @@
 /**
- * Where an attempt works: `work/EXECUTION/GENERATION`, its own, so that one that slept and woke writes
- * nowhere another reads. What an earlier attempt has read of a table goes over to the next.
+ * The folder of an attempt, `work/EXECUTION/GENERATION`: its own, so an attempt that slept and woke writes
+ * nowhere that another one reads. The parts of a table that an earlier attempt has read move to the next.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,27 +11,28 @@ interface Attempt {
   generation: bigint
 }
 
-/** Folder of all attempts of an execution. */
+/** The folder of all attempts of an execution. */
 export const executionFolder = (home: string, executionId: string): string => join(home, 'work', executionId)
 
 const attemptFolder = (home: string, { execution_id, generation }: Attempt): string =>
   join(executionFolder(home, execution_id), String(generation))
 
-/** Makes the attempt's folder, and ends those of the ones before it. */
+/** Creates the folder of an attempt, and removes those of earlier attempts. */
 export async function beginAttempt(home: string, attempt: Attempt): Promise<string> {
   const [all, own] = [executionFolder(home, attempt.execution_id), attemptFolder(home, attempt)]
   await mkdir(own, { recursive: true })
   const before = (await readdir(all))
     .filter((name) => /^\d+$/.test(name) && BigInt(name) < attempt.generation)
     .toSorted((a, b) => Number(BigInt(b) - BigInt(a)))
-  // Only the newest: it has taken over what the ones before it had kept.
+  // Only the newest: it has taken over what the earlier ones had kept.
   if (before.length > 0) await adoptParts(join(all, before[0]), own)
   for (const name of before) await rm(join(all, name), { recursive: true, force: true })
   return own
 }
 
 /**
- * Leaves what the next attempt can go on with, and nothing else: logins must not lie there while it waits.
+ * Keeps what the next attempt can continue with, and removes the rest: logins must not lie there while it
+ * waits.
  */
 export async function leaveAttempt(home: string, attempt: Attempt): Promise<void> {
   const folder = attemptFolder(home, attempt)

@@ -1,6 +1,6 @@
 /**
- * The types that a job's `columns` may name: those of declarations and their SQL names. Each is one of the
- * types that every path judges by the same rules, and a DuckDB type in which the file has it.
+ * The types that `columns` of a job may name: those of declarations, and their SQL names. Each has one of the
+ * types that all ways of reading judge by the same rules, and a DuckDB type in the file.
  */
 import type { ScalarType } from '../dataset/declaration.ts'
 
@@ -9,22 +9,22 @@ export interface ColumnType {
   array: boolean
   precision?: number
   scale?: number
-  /** VARCHAR(n): at most so many characters. */
+  /** VARCHAR(n): at most this many characters. */
   maxLength?: number
   /** The column's type in the file. */
   duckType: string
-  /** A type that is narrower than the one that judges it. */
+  /** A type narrower than the one that judges it. */
   narrow?: NarrowType
 }
 
-/** What the wider type holds and this one does not is refused as `type.NAME`. */
+/** Values that only the wider type holds are rejected as `type.NAME`. */
 export interface NarrowType {
   name: 'smallint' | 'tinyint' | 'real'
   least: number
   most: number
 }
 
-/** The largest double that single precision rounds to a number and not to infinity. */
+/** The largest double that single precision rounds to a number, and not to infinity. */
 const REAL_MOST = 3.4028235677973362e38
 
 const NARROW: Record<string, NarrowType> = {
@@ -48,11 +48,11 @@ const PLAIN: [ScalarType, string, string[]][] = [
   ['uuid', 'UUID', ['UUID']],
 ]
 
-/** As a message lists them. */
+/** As in a message. */
 export const KNOWN_TYPES =
   'VARCHAR or VARCHAR(n), BIGINT, INTEGER, SMALLINT, TINYINT, DECIMAL(p, s), DOUBLE, REAL, BOOLEAN, DATE, TIMESTAMP, TIMESTAMPTZ, UUID, and lists such as VARCHAR[]'
 
-/** What to take instead of a type that is not among them. */
+/** The replacement for an unsupported type. */
 const INSTEAD: Record<string, string> = {
   TIME: 'VARCHAR',
   INTERVAL: 'VARCHAR',
@@ -82,7 +82,7 @@ const INSTEAD: Record<string, string> = {
 const WRITTEN = /^([A-Z][A-Z0-9_]*(?: [A-Z]+)*?) ?(?:\( ?(\d{1,4}) ?(?:, ?(\d{1,3}) ?)?\))?((?:\[\])*)$/
 const DECIMALS = ['DECIMAL', 'NUMERIC', 'DEC']
 
-/** Reads a type; a text says what to take instead of one that is not known. */
+/** Parses a type. A text as the result names the replacement for an unknown type. */
 export function columnType(written: string): ColumnType | string {
   const match = WRITTEN.exec(written.trim().replace(/\s+/g, ' ').toUpperCase())
   if (match === null) return KNOWN_TYPES
@@ -94,7 +94,7 @@ export function columnType(written: string): ColumnType | string {
   return { ...item, array: true, duckType: `${item.duckType}[]` }
 }
 
-/** What holds the values of a narrow number or of a text with a length. */
+/** The type that holds the values of a narrow number, or of a text with a length. */
 function widened({ narrow }: ColumnType): string {
   if (narrow === undefined) return 'VARCHAR'
   return narrow.name === 'real' ? 'DOUBLE' : 'INTEGER'

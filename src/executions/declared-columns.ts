@@ -1,5 +1,6 @@
 /**
- * Columns that a job declares of its files: a name, a type and, as in declarations, how its text is written.
+ * Columns that a job declares for its files: a name, a type and, as in declarations, the notation of its
+ * text.
  */
 import { failure } from '../core/errors.ts'
 import { encodingNamed } from '../formats/charset.ts'
@@ -43,10 +44,7 @@ const SETTINGS = [
 const wrong = (setting: string, example: string): Error =>
   failure('setting_missing', { where: 'source_config', setting, example })
 
-/**
- * Throws `setting_missing` for what is no list of columns, for a column that cannot be read, and for an
- * encoding that is none, by name.
- */
+/** Throws `setting_missing` for an invalid list of columns, an unreadable column or an unknown encoding. */
 export function checkColumns({ columns, format, header, encoding }: Record<string, unknown>): void {
   if (encoding !== undefined && encodingNamed(String(encoding)) === undefined)
     throw wrong(`an encoding that exists, not ${String(encoding).slice(0, 60)}`, '"encoding": "windows-1252"')
@@ -56,9 +54,9 @@ export function checkColumns({ columns, format, header, encoding }: Record<strin
   fileColumns(columns, String(format), header !== false)
 }
 
-/** The columns as they are judged and written. */
+/** The columns for judging and writing. */
 export function fileColumns(columns: unknown, format: string, header: boolean): FileColumn[] {
-  // A database keeps no order of an object's fields, and the order of columns matters.
+  // A database keeps no order of an object's fields, but the order of columns matters.
   if (!isColumnList(columns))
     throw wrong('columns as a list of names and types', '"columns": [{ "name": "id", "type": "BIGINT" }]')
   const seen = new Set<string>()
@@ -114,14 +112,13 @@ function fileColumn(written: Written, format: string, position: number | undefin
     scale: type.scale,
     max_length: written.max_length ?? type.maxLength,
   }
-  // An instant without an offset is meant in UTC, unless the column says otherwise. A count since 1970 has no
-  // zone.
+  // An instant without an offset is in UTC, unless the column names a zone. A count since 1970 has no zone.
   if (type.type === 'timestamp' && !Object.hasOwn(EPOCH_PLACES, raw.format ?? 'iso')) raw.timezone ??= 'UTC'
   checkSettings(raw, format)
   return { column: normalizeColumn(raw), duckType: type.duckType, narrow: type.narrow }
 }
 
-/** `decimal` has its digits in settings of their own, as in declarations. */
+/** `decimal` has its digits in separate settings, as in declarations. */
 function typeOf({ type, precision, scale }: Written): ColumnType | string {
   return columnType(
     precision === undefined || type.includes('(')
@@ -130,7 +127,7 @@ function typeOf({ type, precision, scale }: Written): ColumnType | string {
   )
 }
 
-/** What a declaration's check says of the column: formats, zones, patterns. */
+/** The mistakes that the check of a declaration finds in the column: formats, zones, patterns. */
 function checkSettings(column: RawColumn, format: string): void {
   const record = { format: format as 'csv', ...(format === 'json' ? { path: '$' } : {}) }
   const found = checkMeaning({
@@ -146,7 +143,7 @@ function checkSettings(column: RawColumn, format: string): void {
     )
 }
 
-/** A column that nobody declared: its text as it stands. */
+/** A column that nobody declared: its text, unchanged. */
 export function textColumn(name: string, path: string): FileColumn {
   return { column: normalizeColumn({ name, path }), duckType: 'VARCHAR' }
 }

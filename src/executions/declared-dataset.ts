@@ -1,15 +1,12 @@
-/**
- * The dataset of a job: the text of a declaration in its source_config, completed by what the job says
- * itself.
- */
+/** The dataset of a job: the declaration in its source_config, completed by the settings of the job. */
 import { failure } from '../core/errors.ts'
 import { checkDataset, mistakeText } from '../dataset/check.ts'
 import type { Dataset } from '../dataset/declaration.ts'
 import { isConverted, isDocuments, isFetched } from './source-kinds.ts'
 
 /**
- * The dataset of a job, as its `declaration` says; `fetched`: what it reads stands in the job and not in the
- * declaration. Throws `setting_missing`, `dataset_invalid` and `not_supported` by name.
+ * The dataset in the `declaration` of a job. `fetched`: the job, not the declaration, names the source.
+ * Throws `setting_missing`, `dataset_invalid` and `not_supported`.
  */
 export function declaredDataset(
   sourceType: string,
@@ -66,8 +63,8 @@ export function declaredDataset(
 }
 
 /**
- * What a declaration leaves out whose source is the job's: where it lies meanwhile, and that rows come as
- * lines of JSON.
+ * Completes a declaration whose source is that of the job: where the data lie meanwhile, and that rows arrive
+ * as lines of JSON.
  */
 function completed(declaration: string, sourceType: string, config: Record<string, unknown>): string {
   if (/^source:/m.test(declaration))
@@ -83,7 +80,7 @@ function completed(declaration: string, sourceType: string, config: Record<strin
       setting: 'a declaration without record, because columns of tables are found by name',
       example: '"declaration": "dataset: orders\\ncolumns: ..."',
     })
-  // Columns that nobody declared are left out, unless new ones are wanted.
+  // Undeclared columns are skipped, unless drift should add them.
   const ignore = /^drift:\s*["']?evolve/m.test(declaration) ? '' : ', ignore: ["*"]'
   return `${declaration}\nsource: { files: { path: inbox, pattern: "*" } }\n${converted ? `record: { format: ndjson${ignore} }\n` : ''}`
 }

@@ -1,6 +1,6 @@
 /**
- * XML and JSON documents as input of a transfer, by a declaration: decoded and judged as on their way into
- * the zones. What is accepted is the file, and what would be in quarantine are the rejects.
+ * XML and JSON documents as input of a transfer, by a declaration: decoded and judged as for the zones.
+ * Accepted records go to the file; records that would be quarantined are the rejects.
  */
 import { dirname } from 'node:path'
 import { RESERVED_COLUMNS, type Column, type Dataset } from '../dataset/declaration.ts'
@@ -13,7 +13,7 @@ import { bringFresh } from './file-input.ts'
 import { inSession, nothingNew, sessionBytes, type Read, type Target } from './transfer-read.ts'
 import type { Work } from './work.ts'
 
-/** Documents that are new, each once. */
+/** Reads new documents, each once. */
 export async function readDocuments(work: Work, { staged, rejects, progress, now }: Target): Promise<Read> {
   const begun = now()
   const declared = declaredDataset(work.sourceType, work.source, true)
@@ -53,7 +53,7 @@ export async function readDocuments(work: Work, { staged, rejects, progress, now
         }
       const added = evolve(dataset, columns, discovered, RESERVED_COLUMNS)
       columns = [...columns, ...added]
-      // What there is no room for is refused, as a stream does.
+      // Without room for more columns, such records are rejected, as in a stream.
       if (added.length === 0) dataset = { ...dataset, drift: 'freeze' }
     }
   })

@@ -1,7 +1,7 @@
 /**
- * Files into one Parquet file, judged record by record as on their way into the zones: the scanner of their
- * format, the checks of their columns, and a second file of what was refused. Reading is one thread's work;
- * DuckDB writes beside it on the others.
+ * Writes files into one Parquet file and judges them record by record, as for the zones: with the scanner of
+ * their format and the checks of their columns. A second file gets the rejects. One thread reads; DuckDB
+ * writes at the same time on the others.
  */
 import { rename, rm } from 'node:fs/promises'
 import { LIMITS } from '../core/limits.ts'
@@ -19,18 +19,20 @@ import { givesBack } from './file-sample.ts'
 import { joinFiles } from './parquet-file.ts'
 
 export interface ExactInput {
-  /** What a record is, and what drift does. */
+  /** The shape of a record, and the setting of drift. */
   dataset: Dataset
   columns: FileColumn[]
-  /** Where each file lies, and what it is called in rejects. */
+  /** The path of each file, and its name in rejects. */
   files: { path: string; name: string }[]
-  /** At most so many rows: of a draft. */
+  /** At most this many rows, for a draft. */
   limit: number | undefined
-  /** Nobody declared types: a value that does not fit one, or that it would not give back, is no reject. */
+  /**
+   * Nobody declared types: a value that does not fit its type, or that the type would change, is no reject.
+   */
   inferred: boolean
-  /** What rejects call a column. */
+  /** The name of a column in rejects. */
   label(column: Column): string
-  /** Before records are judged. */
+  /** Called before records are judged. */
   prepare?: (window: DocumentWindow) => void
   onRows(rows: number, bytes: number): void
 }
@@ -39,8 +41,8 @@ export interface ExactResult {
   rows: number
   rejected: number
   /**
-   * Paths that drift makes columns of, and inferred columns that a value did not fit. With any of them
-   * nothing was written.
+   * Paths that drift turns into columns, and inferred columns with a value that did not fit. If there are
+   * any, nothing was written.
    */
   discovered: string[]
   misfits: string[]
@@ -52,7 +54,7 @@ const REJECT_FILE: RowsFileColumn[] = FILE_REJECT_COLUMNS.map((name) =>
     : { name, kind: 'text', type: 'string', duckType: 'VARCHAR' },
 )
 
-/** Of the session's memory, for each of the tables that rows are gathered in. */
+/** Share of the session's memory for each of the tables that collect rows. */
 const TABLE_SHARE = 0.1
 
 export async function readExactly(
@@ -86,8 +88,8 @@ export async function readExactly(
       const judged = await judge.judge(window, file.name, most - accepted.rows)
       for (const path of judge.discovered) discovered.add(path)
       if (input.inferred) for (const path of judged.mistyped) misfits.add(path)
-      // All of the input is looked at before it is read anew, so that it is read twice and not once for each
-      // such column.
+      // Read the whole input before starting again, so that it is read twice, and not once for each such
+      // column.
       if (discovered.size > 0 || misfits.size > 0) return true
       await accepted.append(judged.accepted)
       if (judged.rejects !== undefined) await refused.append(judged.rejects)

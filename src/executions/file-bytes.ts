@@ -1,4 +1,4 @@
-/** Files of this machine as bytes, a piece at a time, as often as they are asked for. */
+/** Local files as bytes, one piece at a time, as often as needed. */
 import { open } from 'node:fs/promises'
 import { storageFailure } from '../core/errors.ts'
 import { packingOf } from '../formats/signature.ts'
@@ -15,7 +15,7 @@ export async function openDocument(path: string): Promise<DocumentBytes> {
   return { size: (await file.stat()).size, isPacked, chunks: () => piecesOf(path) }
 }
 
-/** Each piece is valid until the next one is asked for. */
+/** Each piece is valid until the next one is requested. */
 async function* piecesOf(path: string): AsyncGenerator<Buffer> {
   const file = await open(path).catch((error: unknown) => {
     throw storageFailure(error, 'read', path)

@@ -1,4 +1,4 @@
-/** Files as input of a transfer, each taken once: of a folder of this machine, or of a bucket. */
+/** Files as input of a transfer, each taken once: from a local folder or from a bucket. */
 import { hash } from 'node:crypto'
 import { copyFile, glob, open, stat } from 'node:fs/promises'
 import { basename, dirname, join, matchesGlob } from 'node:path'
@@ -21,26 +21,26 @@ type FilesConfig = Omit<FileSettings, 'format'> & {
 }
 
 interface InputFile {
-  /** As the source names it. */
+  /** The name in the source. */
   name: string
   size: number
-  /** Changes when the file does. */
+  /** Changes with the file. */
   mark: string
 }
 
 interface Matching {
   files: InputFile[]
-  /** Whether a file of this name would be among them, if it were there. */
+  /** Whether a file of this name would belong to them, if it existed. */
   covers(name: string): boolean
 }
 
-/** A place of files: lists what matches and brings files to where DuckDB opens them. */
+/** A place of files: lists the matching ones, and brings files to where DuckDB opens them. */
 interface FilePlace {
   matching(pattern: string): Promise<Matching>
   bring(files: InputFile[]): Promise<string[]>
 }
 
-/** A draft reads files until they have so many bytes: its sample is in the first ones. */
+/** A draft reads files up to this many bytes: its sample is in the first ones. */
 const DRAFT_BYTES = 256 * 1024 * 1024
 
 interface Fresh {
@@ -50,15 +50,15 @@ interface Fresh {
   cursor: { taken: Record<string, string> }
 }
 
-/** Marks of earlier versions have no tag of the store: there the size and the second say it. */
+/** Marks of earlier versions have no tag of the store: there, the size and the second decide. */
 function isTaken(known: string | undefined, mark: string): boolean {
   if (known === undefined) return false
   return known === mark || (known.split(':').length === 2 && mark.startsWith(`${known}:`))
 }
 
 /**
- * Files that match, and those of them that were not taken yet (all of them in mode `full`). Nothing that
- * matches at all is an error.
+ * Matching files, and those that were not taken yet (all of them in mode `full`). Without any matching file,
+ * it is an error.
  */
 async function freshOf(work: Work): Promise<Fresh> {
   const config = work.source as unknown as FilesConfig
@@ -70,14 +70,15 @@ async function freshOf(work: Work): Promise<Fresh> {
       path: config.path,
       base: work.sourceType === 's3' ? `the bucket ${String(work.source.bucket)}` : "the tenant's folder",
     })
-  // What another pattern took stays taken. What this one would find and does not is gone, and is forgotten.
+  // Files that another pattern took stay taken. A file that this pattern would match and that is gone is
+  // forgotten.
   const elsewhere = Object.entries(taken).filter(([name]) => !covers(name))
   const cursor = { taken: Object.fromEntries([...elsewhere, ...found.map((file) => [file.name, file.mark])]) }
   const untaken = found.filter((file) => config.mode === 'full' || !isTaken(taken[file.name], file.mark))
   return { place, found, fresh: work.draft ? firstOf(found) : untaken, cursor }
 }
 
-/** Copies what is new as it is, in the order of its names. */
+/** Copies new files unchanged, in the order of their names. */
 export async function copyFresh(
   work: Work,
   folder: string,
@@ -92,29 +93,29 @@ export async function copyFresh(
   return { of: cursor, bytes, share: sizeOf(found) === 0 ? 1 : bytes / sizeOf(found) }
 }
 
-/** Of a name as long as one may be, what leaves room for more: 240 bytes at most. */
+/** The end of a very long name that leaves room for more: at most 240 bytes. */
 const endOf = (name: string): string => [...name].slice(-60).join('')
 
 /**
- * How the copy of an object is called. A key is no path: it may be longer than a name of a file may be, and
- * `a//b` and `a/../b` are other objects than `a/b` and `b`.
+ * The name of an object's copy. A key is no path: it may be longer than a file name, and `a//b` and `a/../b`
+ * are other objects than `a/b` and `b`.
  */
 function copyName(key: string): string {
   const shown = endOf(basename(key)).replaceAll(/[^\w.-]/g, '_')
   return `${hash('sha256', key).slice(0, 32)}-${shown}`
 }
 
-/** The files to read, where DuckDB and we can open them. */
+/** The files to read, at paths where DuckDB and we can open them. */
 export interface BroughtFiles {
   files: { path: string; name: string }[]
   bytes: number
   cursor: unknown
-  /** Of the bytes of all files that match. */
+  /** Share of the bytes of all matching files. */
   share: number
   found: InputFile[]
 }
 
-/** Brings what is new. */
+/** Brings the new files. */
 export async function bringFresh(work: Work): Promise<BroughtFiles> {
   const { place, found, fresh, cursor } = await freshOf(work)
   const paths = fresh.length === 0 ? [] : await place.bring(fresh)
@@ -130,7 +131,7 @@ export async function bringFresh(work: Work): Promise<BroughtFiles> {
 
 const sizeOf = (files: InputFile[]): number => files.reduce((total, file) => total + file.size, 0)
 
-/** Files that match, each taken once unless the mode is `full`. Nothing new is a success. */
+/** Reads matching files, each once unless the mode is `full`. It succeeds if there are no new ones. */
 export async function readFiles(
   work: Work,
   session: DuckSession,
@@ -179,10 +180,10 @@ function firstOf(files: InputFile[]): InputFile[] {
 
 const wildcards = /[^/]*[*?[{].*$/
 
-/** Below the tenant's folder, or where an operator allows. */
+/** Below the tenant's folder, or where the operator allows it. */
 function folderOf(work: Work): FilePlace {
   const roots = rootsOf(work)
-  // `report[1].csv` is the file of that name, where there is one.
+  // `report[1].csv` means the file of that name, if it exists.
   const isFile = async (pattern: string): Promise<boolean> => {
     if (pattern.includes('*') || !wildcards.test(pattern)) return false
     const path = await tenantPath(pattern, roots).catch(() => undefined)
@@ -212,7 +213,7 @@ function folderOf(work: Work): FilePlace {
   }
 }
 
-/** Objects of a bucket, copied to the execution's folder before they are read. */
+/** Objects of a bucket, copied to the folder of the execution before they are read. */
 async function bucketOf(work: Work): Promise<FilePlace> {
   const store = await openTenantStore(
     { ...(work.source as unknown as StoreConfig), type: 's3', path: '' },
@@ -225,7 +226,7 @@ async function bucketOf(work: Work): Promise<FilePlace> {
       const path = pattern.replace(/^\/+/, '')
       const fixed = path.replace(wildcards, '').replace(/\/+$/, '')
       const object = path.includes('*') ? undefined : await store.stat(path)
-      // A key with a slash at its end is how consoles show an empty folder.
+      // Consoles show a key with a slash at its end as an empty folder.
       const isMeant = ({ name }: { name: string }): boolean => !name.endsWith('/') && matchesGlob(name, path)
       const objects = object === undefined ? (await store.list(fixed)).filter(isMeant) : [object]
       const files = objects.map(({ name, size, modifiedMs, tag }) => ({
@@ -243,7 +244,7 @@ async function bucketOf(work: Work): Promise<FilePlace> {
   }
 }
 
-/** Rows of text files by the length of the first one's first lines. */
+/** Estimates the rows of text files from the lengths of the first file's first lines. */
 async function rowsOf(first: string, files: InputFile[]): Promise<number> {
   await using handle = await open(first)
   const buffer = Buffer.alloc(Math.min((await handle.stat()).size, 1 << 20))

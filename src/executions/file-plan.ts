@@ -1,6 +1,6 @@
 /**
- * What a job's settings and the heads of its files make of them: which columns there are, and how a record is
- * read.
+ * Plans the read of files from the settings of a job and the heads of the files: the columns, and how to read
+ * a record.
  */
 import { isUtf8 } from 'node:buffer'
 import { failure } from '../core/errors.ts'
@@ -20,13 +20,13 @@ import { columnsOfKeys, columnsOfNames, wholeTextColumn } from './file-sample.ts
 
 export interface FileSettings {
   format: 'csv' | 'json' | 'ndjson'
-  /** A list of columns, in the order of the file that is written. */
+  /** A list of columns, in the order of the written file. */
   columns?: unknown
   header?: boolean
   delimiter?: string
   quote?: string
   encoding?: string
-  /** Stands for a missing value of CSV; in quotes it is that text. */
+  /** Stands for a missing value of CSV. In quotes, it is this text. */
   null_text?: string
 }
 
@@ -35,15 +35,15 @@ export interface FilePlan {
   columns: FileColumn[]
   /** Nobody declared types: they are guesses. */
   inferred: boolean
-  /** The first line has the same names in all files, so that a field's position says its column. */
+  /** The first line has the same names in all files, so the position of a field determines its column. */
   sameHeaders: boolean
   prepare?: (window: DocumentWindow) => void
 }
 
-/** How much of a file is looked at for its header. */
+/** How many bytes of a file are searched for its header. */
 const HEAD_BYTES = 1024 * 1024
 
-/** Throws `source_not_found` for a declared column that none of the files has. */
+/** Throws `source_not_found` for a declared column that no file has. */
 export async function planFiles(settings: FileSettings, paths: string[]): Promise<FilePlan> {
   const declared =
     settings.columns === undefined
@@ -57,7 +57,7 @@ export async function planFiles(settings: FileSettings, paths: string[]): Promis
       : '$'
   const dataset = datasetOf(settings, path, declared === undefined ? [] : ['*'])
   if (declared !== undefined) return { dataset, columns: declared, inferred: false, sameHeaders: true }
-  // A key that only later records have becomes a column as well.
+  // A key that only later records have becomes a column, too.
   return {
     dataset: { ...dataset, drift: 'evolve' },
     columns: await columnsOfKeys(dataset, paths),
@@ -91,10 +91,10 @@ async function planCsv(
     dataset,
     columns: nullText === undefined ? columns : columns.map(keepEmptyTexts),
     inferred: declared === undefined,
-    // A field may be that of two columns, and a column without a header that of no field.
+    // Two columns may take the same field, and without a header a column may have no field.
     sameHeaders:
       headers.length === paths.length &&
-      // DuckDB loses all rows behind a header that has a line end of another kind than the file.
+      // DuckDB loses all rows after a header whose line end differs from the rest of the file.
       headings.every((heading) => heading.isOneLine) &&
       headers.every((header) => header.join('\0') === headers[0].join('\0')) &&
       columns.length === names.length &&
@@ -114,18 +114,18 @@ function undeclared(dataset: Dataset, names: string[], paths: string[]): Promise
 
 /** The first record of a file. */
 interface Heading {
-  /** How its fields are addressed. */
+  /** The addresses of its fields. */
   addresses: string[]
   isOneLine: boolean
 }
 
-/** What a field is called that nobody named. */
+/** The name of a field without a header. */
 const nameOf = ({ record }: Dataset, path: string): string =>
   record.header ? path : `column${Number(path) - 1}`
 
 /**
- * In the order of the fields; what nobody declared is kept as text: a column is not lost because nobody
- * named it.
+ * In the order of the fields. An undeclared field is kept as text: a column is not lost because nobody named
+ * it.
  */
 function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], path: string): FileColumn[] {
   if (names.length === 0) return declared
@@ -144,8 +144,8 @@ function withHeader(dataset: Dataset, declared: FileColumn[], names: string[], p
 }
 
 /**
- * How the fields of each file are addressed, by the columns that are declared first; a file is left out that
- * has no header, or one that cannot be used: it is refused when it is read.
+ * The addresses of the fields in each file, for the declared columns first. A file without a header, or with
+ * an invalid one, is left out: reading it rejects it.
  */
 async function headersOf(paths: string[], dataset: Dataset, declared: string[]): Promise<Heading[]> {
   const found: Heading[] = []
@@ -161,7 +161,7 @@ async function headersOf(paths: string[], dataset: Dataset, declared: string[]):
   return found
 }
 
-/** What the first record of a file calls its fields. */
+/** The names of the fields in the first record of a file. */
 function firstNames(
   { bytes, isAll }: Head,
   { record: { delimiter, quote, header } }: Dataset,
@@ -187,7 +187,7 @@ async function delimiterOf(path: string, dataset: Dataset): Promise<string> {
 /** The beginning of a file, in UTF-8. */
 interface Head {
   bytes: Buffer
-  /** It ends where the file does. */
+  /** It is the whole file. */
   isAll: boolean
 }
 
@@ -218,9 +218,7 @@ function datasetOf(
   })
 }
 
-/**
- * Where a word of the job stands for a missing value, an empty field is an empty text; no other type has one.
- */
+/** If the job names a word for missing values, an empty field is an empty text. This concerns only texts. */
 function keepEmptyTexts(file: FileColumn): FileColumn {
   const { column } = file
   return column.type === 'string' && column.clean.nulls.join() === ''
@@ -228,7 +226,7 @@ function keepEmptyTexts(file: FileColumn): FileColumn {
     : file
 }
 
-/** Takes the word, where no quotes stand around it, as absent, and an empty field as an empty text. */
+/** Treats the word, without quotes, as missing, and an empty field as an empty text. */
 function missingText(word: string, quote: string): (window: DocumentWindow) => void {
   const [wanted, mark] = [Buffer.from(word), quote === '' ? -1 : quote.charCodeAt(0)]
   return ({ slab: { bytes }, records: { cells, extents, rows, width } }) => {
@@ -250,7 +248,7 @@ function missingText(word: string, quote: string): (window: DocumentWindow) => v
   }
 }
 
-/** A column whose guessed type a value did not fit. */
+/** The plan with text for a column whose guessed type did not fit a value. */
 export function asText(plan: FilePlan, paths: string[]): FileColumn[] {
   return plan.columns.map((fileColumn) =>
     paths.includes(fileColumn.column.path)

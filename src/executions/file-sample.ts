@@ -1,7 +1,6 @@
 /**
- * Columns of files that nobody declared: the values that the first records of the files have, and types that
- * give each of them back. The type is a guess: a later value that it would refuse, or give back as another
- * text, makes the column one of texts.
+ * Columns of files that nobody declared: the values in the first records, and types that keep each of them.
+ * The type is a guess: a later value that it would reject or change turns the column into text.
  */
 import { jsonPathText, parseJsonPath } from '../core/json-path.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -12,10 +11,10 @@ import { createDocumentReader, type DocumentWindow } from '../runner/document-wi
 import { fileColumns, type FileColumn } from './declared-columns.ts'
 import { openDocument } from './file-bytes.ts'
 
-/** Files whose heads are looked at. */
+/** Number of files whose heads are read. */
 const SAMPLE_FILES = 20
 
-/** Columns of names that are known. */
+/** The columns, if their names are known. */
 export async function columnsOfNames(
   dataset: Dataset,
   names: { name: string; path: string }[],
@@ -32,7 +31,7 @@ export async function columnsOfNames(
 }
 
 /**
- * Columns of JSON: each key of the records, in the order in which it first came. Objects and lists are their
+ * Columns of JSON: each key of the records, in the order of its first appearance. Objects and lists become
  * JSON text.
  */
 export async function columnsOfKeys(dataset: Dataset, paths: string[]): Promise<FileColumn[]> {
@@ -52,20 +51,20 @@ export async function columnsOfKeys(dataset: Dataset, paths: string[]): Promise<
   )
 }
 
-/** The key of the record below which a path leads. */
+/** The key of the record at the start of a path. */
 export function keyOf(path: string): string {
   const parsed = parseJsonPath(path)
   return typeof parsed === 'string' ? path : parsed.steps[0]
 }
 
-/** A column's path of a key of the record. */
+/** The path of a column for a key of the record. */
 export const keyPath = (key: string): string => jsonPathText([key])
 
 const keyColumn = (key: string): Column => normalizeColumn({ name: key, path: keyPath(key), trim: false })
 
 /**
- * Its text as it stands, white space and all. An empty field of CSV is a missing value, an empty text of JSON
- * is one.
+ * Its unchanged text, with all white space. An empty field of CSV is a missing value; an empty text of JSON
+ * is a value.
  */
 export function wholeTextColumn(name: string, path: string, format: string): FileColumn {
   return {
@@ -104,7 +103,9 @@ function inferredColumn({ name, path, format, values }: Sampled): FileColumn {
   )[0]
 }
 
-/** Values of a column that its type is guessed from; the guess is proven by all others when they are read. */
+/**
+ * Number of values from which the type of a column is guessed. All others prove the guess when they are read.
+ */
 const SAMPLE_VALUES = 20_000
 
 async function valuesOf(dataset: Dataset, columns: Column[], paths: string[]): Promise<string[][]> {
@@ -147,7 +148,7 @@ const AS_WRITTEN: Partial<Record<Column['type'], RegExp>> = {
   timestamp: /^[^.,]*([.,]\d{1,6})?(\D.*)?$/,
 }
 
-/** Whether a column of this type, which nobody declared, gives back what the text says. */
+/** Whether an undeclared column of this type keeps the text. */
 export function givesBack(type: Column['type'], text: string): boolean {
   if (type === 'double') return text.replace(/[eE].*$|\D/g, '').replace(/^0+/, '').length <= 15
   return AS_WRITTEN[type]?.test(text) ?? true

@@ -1,12 +1,12 @@
 /**
- * Parquet files as bytes: several of one schema into one, by copying their row groups, and a text of ours in
- * a footer. Nothing is decoded.
+ * Parquet files as bytes: joins several of one schema by copying their row groups, and adds our text to a
+ * footer. It decodes nothing.
  */
 import { open, type FileHandle } from 'node:fs/promises'
 import { failure } from '../core/errors.ts'
 import { createFooterJoin, MAGIC, noteOf, TAIL_BYTES, withNote } from '../formats/parquet/footer.ts'
 
-/** Throws `internal` when a part is no Parquet file or has another schema than the first. */
+/** Throws `internal` if a part is no Parquet file, or has another schema than the first. */
 export async function joinFiles(parts: string[], output: string): Promise<void> {
   await using to = await open(output, 'w')
   await to.appendFile(MAGIC)

@@ -1,6 +1,6 @@
 /**
- * Which parts of a table this execution has read, kept beside their files: an attempt that breaks is gone on
- * with by the next one.
+ * The parts of a table that this execution has read, kept next to their files: if an attempt breaks, the next
+ * one continues with them.
  */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,19 +15,19 @@ export interface DonePart {
 }
 
 export interface PartJournal {
-  /** What an earlier attempt kept. */
+  /** What an earlier attempt has kept. */
   earlier: { moment: ReadMoment; parts: DonePart[] } | undefined
   pathOf(name: string): string
-  /** Rows of the part that were not taken. */
+  /** Path of the part's file of rejects. */
   rejectsOf(name: string): string
-  /** Forgets everything but the parts given, and begins anew with them. */
+  /** Forgets everything except the given parts, and starts again with them. */
   begin(moment: ReadMoment, kept: DonePart[]): Promise<void>
-  /** The part's file is durable before it is noted. */
+  /** Call it when the part's file is durable. */
   done(part: DonePart): Promise<void>
   drop(): Promise<void>
 }
 
-/** Of an attempt's folder the one entry that outlives it. */
+/** The only entry of an attempt's folder that outlives it. */
 export const PARTS_FOLDER = 'parts'
 
 export async function openPartJournal(workFolder: string): Promise<PartJournal> {
@@ -57,8 +57,8 @@ export async function openPartJournal(workFolder: string): Promise<PartJournal> 
 }
 
 /**
- * Moves what one attempt has kept to the folder of the next, each finished part by itself: what is half
- * written stays behind, for whoever wrote it may still do so.
+ * Moves the kept parts of one attempt to the folder of the next, each finished part separately. Half-written
+ * files stay behind: their writer may still be writing.
  */
 export async function adoptParts(from: string, to: string): Promise<void> {
   const [old, own] = [join(from, PARTS_FOLDER), join(to, PARTS_FOLDER)]
@@ -69,7 +69,7 @@ export async function adoptParts(from: string, to: string): Promise<void> {
   for (const part of earlier.parts) {
     const file = fileOf(part.name)
     const files = [...(part.rejected > 0 ? [rejectsBeside(file)] : []), file]
-    // One that cannot be had is read again.
+    // A part that cannot be moved is read again.
     const had = await moveAll(files, old, own)
     if (had) await appendLine(join(own, JOURNAL), part)
   }
@@ -96,7 +96,7 @@ async function appendLine(path: string, value: unknown, flags = 'a'): Promise<vo
   await file.sync()
 }
 
-/** A last line that was cut off is none. */
+/** An incomplete last line does not count. */
 async function readJournal(path: string): Promise<PartJournal['earlier']> {
   const text = await readFile(path, 'utf8').catch(() => '')
   const [moment, ...parts] = text

@@ -1,6 +1,6 @@
 /**
- * Bulk reading of CSV by DuckDB, for files that need no judgement: each value is proven to be one that our
- * checks accept. Whatever is not proven makes this answer undefined, and the files are read record by record.
+ * Reads CSV in bulk with DuckDB, for files that need no judgment: each value is proven to be one that our
+ * checks accept. If a proof fails, the result is undefined, and the files are read record by record.
  */
 import { open } from 'node:fs/promises'
 import duckdb from '@duckdb/node-bindings'
@@ -11,7 +11,7 @@ import { foreignKind, packingOf } from '../formats/signature.ts'
 import { openDocument } from './file-bytes.ts'
 import type { FilePlan, FileSettings } from './file-plan.ts'
 
-/** Rows written, or undefined. */
+/** Number of rows written, or undefined. */
 export async function readProven(
   session: DuckSession,
   plan: FilePlan,
@@ -20,7 +20,7 @@ export async function readProven(
 ): Promise<number | undefined> {
   const { delimiter, quote, header } = plan.dataset.record
   const columns = plan.columns.map(({ column, duckType }) => ({ column, duckType, asWritten: plan.inferred }))
-  // DuckDB's threads read while this one looks at quotes.
+  // DuckDB's threads read while this one searches for quotes.
   const copying = copyProven(session, { paths, columns, header, delimiter, quote }, output)
   if (
     quote !== '' &&
@@ -33,11 +33,11 @@ export async function readProven(
   return copying
 }
 
-/** Whether a proof is worth a try: CSV in UTF-8 whose fields have the same places in all files. */
+/** Whether to try a proof: CSV in UTF-8 whose fields have the same positions in all files. */
 export async function mayBeProven(plan: FilePlan, settings: FileSettings, paths: string[]): Promise<boolean> {
   const { delimiter, quote, format } = plan.dataset.record
   const isByte = (text: string): boolean => text.length === 1 && text > ' ' && text <= '~'
-  // An empty line is a row of one column for DuckDB.
+  // For DuckDB, an empty line is a row of one column.
   if (format !== 'csv' || plan.columns.length < 2 || !plan.sameHeaders || settings.null_text !== undefined)
     return false
   if (
@@ -56,7 +56,10 @@ const HEAD_BYTES = 4096
 
 const isUtf16 = (head: Buffer): boolean => /^(\xff\xfe|\xfe\xff)/.test(head.toString('latin1', 0, 2))
 
-/** Not compressed, in another encoding, nor another kind of file; and a first line that is one. */
+/**
+ * Whether a file is neither compressed, nor in another encoding, nor of another kind, and starts with a
+ * complete line.
+ */
 async function isPlainText(path: string): Promise<boolean> {
   await using file = await open(path)
   const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
@@ -72,8 +75,8 @@ async function anyBlanksAtQuotes(
   dialect: { delimiter: number; quote: number },
 ): Promise<boolean> {
   for (const path of paths) {
-    // The last bytes of a piece come again before the next: what a quote stands between must be there. They
-    // are not looked at again, but for the last one: a run of quotes may be cut where they begin.
+    // The last bytes of a piece come again before the next one: the surroundings of a quote must be
+    // available. Only the last one is checked again: a run of quotes may be split there.
     let tail = Buffer.of(0x0a)
     let from = 1
     for await (const piece of (await openDocument(path)).chunks()) {

@@ -1,17 +1,17 @@
 /**
- * Rows of a Parquet file as lines of JSON that the zones read back as the same values, and rows that are none
- * as lines that are none.
+ * Writes rows of a Parquet file as lines of JSON that the zones read back as the same values, and rejected
+ * rows as lines that no decoder accepts.
  */
 import type { DuckSession } from '../engines/duckdb/session.ts'
 import { literal, name, parquetRows } from '../engines/duckdb/sql.ts'
 
-/** Lines as they are: nothing that JSON writes has this sign in it. */
+/** Unchanged lines: JSON output never contains this character. */
 const AS_LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\u0001')"
 const NUMBER = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(.*\))$/
 
 /**
- * Numbers with the digits they have, never by way of a double; times as ISO 8601, bytes as base64.
- * `numberTexts`: columns of text whose values are numbers but for NaN and infinity.
+ * Numbers keep their digits and never pass through a double; times are ISO 8601, bytes base64. `numberTexts`:
+ * text columns whose values are numbers, except NaN and infinity.
  */
 export async function rowsAsLines(
   session: DuckSession,
@@ -45,8 +45,8 @@ function jsonOf(id: string, type: string, isNumberText: boolean): string {
 }
 
 /**
- * Each row that was not taken as a line that no decoder takes for a record: it lands in quarantine, with the
- * reason and the row.
+ * Writes each rejected row as a line that no decoder accepts as a record: it is quarantined, with the reason
+ * and the row.
  */
 export async function rejectsAsLines(session: DuckSession, from: string, to: string): Promise<void> {
   const rejectText = "concat_ws(' ', rule, column_name, error_message) || ': ' || original"

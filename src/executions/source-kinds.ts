@@ -1,10 +1,10 @@
 /**
- * What kind of source a job has. Apart from what reads declarations, which a transfer that needs none must
- * not load: 0.2 s of a child's start.
+ * The kinds of sources. This file is separate from the code that reads declarations, because a transfer
+ * without a declaration must not load that: 0.2 s of a child's start.
  */
 
 /**
- * Whether the source of a job into the zones must be fetched: a folder of files that are read as they lie is
+ * Whether the source of a job into the zones must be fetched. A folder of files that are read in place need
  * not.
  */
 export function isFetched(sourceType: string, source: Record<string, unknown>): boolean {
@@ -14,14 +14,14 @@ export function isFetched(sourceType: string, source: Record<string, unknown>): 
   )
 }
 
-/** Rows of tables and of Parquet become lines of JSON; objects of a bucket are copied as they are. */
+/** Rows of tables and of Parquet become lines of JSON; objects of a bucket are copied unchanged. */
 export function isConverted(sourceType: string, source: Record<string, unknown>): boolean {
   return sourceType !== 's3' || source.format === 'parquet'
 }
 
 /**
- * Whether files become Parquet by way of a declaration: XML always, JSON when there is one (DuckDB reads it
- * otherwise).
+ * Whether files become Parquet through a declaration: XML always, JSON if there is one (else DuckDB reads
+ * it).
  */
 export function isDocuments({ format, declaration }: Record<string, unknown>): boolean {
   return format === 'xml' || (format === 'json' && declaration !== undefined)

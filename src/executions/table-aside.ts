@@ -1,6 +1,6 @@
 /**
- * What does not go the way of all rows of a table: rejects into a file of lines, rows too long for the common
- * reader into files of their own.
+ * Handles rows of a table that cannot go with the others: rejects go to a file of lines, rows too long for
+ * the common reader to separate files.
  */
 import { appendFileSync, rmSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
@@ -10,9 +10,9 @@ import type { DuckSession } from '../engines/duckdb/session.ts'
 import { fileList, literal, name } from '../engines/duckdb/sql.ts'
 import { joinFiles } from './parquet-file.ts'
 
-/** Lines are gathered so far before they are written. */
+/** Lines are collected up to this size before they are written. */
 const BUFFER_TEXT = 1 << 16
-/** Long rows are read so many bytes at a time. */
+/** Long rows are read in pieces of this size. */
 const PIECE_BYTES = 16 * 1024 * 1024
 const MOST_ORIGINAL = 65_536
 
@@ -23,21 +23,21 @@ export interface TableAside extends Aside {
 
 export interface Piece {
   path: string
-  /** Of its longest row. */
+  /** The longest row. */
   maxLineBytes: number
 }
 
 export interface AsideFiles {
   rejects: string
-  /** Where files of long rows lie, as the beginning of their names. */
+  /** The beginning of the path of files with long rows. */
   pieces: string
-  /** A row of more bytes is a reject: it does not go through the memory of the execution. */
+  /** A longer row is rejected: it must not go through the memory of the execution. */
   mostRowBytes: number
 }
 
 /**
- * Of one part. What an attempt before left in its files is gone. Writes at once: who calls is in the middle
- * of a socket's bytes.
+ * For one part. Files of an earlier attempt are overwritten. It writes synchronously: the caller is in the
+ * middle of the bytes of a socket.
  */
 export function createTableAside({ rejects, pieces: at, mostRowBytes }: AsideFiles): TableAside {
   rmSync(rejects, { force: true })
@@ -95,7 +95,7 @@ function append(path: string, content: string | Buffer): void {
   }
 }
 
-/** Adds rows of pieces to a file; `read` turns one into Parquet and says how many rows it has. */
+/** Adds rows of pieces to a file. `read` turns a piece into Parquet and returns its number of rows. */
 export async function addPieces(
   file: string,
   pieces: Piece[],
@@ -124,7 +124,7 @@ const COLUMNS = {
   original: 'original',
 }
 
-/** Rejects of all parts as the file that is published beside the output. */
+/** Writes the rejects of all parts to the file that is published next to the output. */
 export async function writeRejects(
   session: DuckSession,
   files: string[],

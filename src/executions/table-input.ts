@@ -1,7 +1,7 @@
 /**
  * A table of a database as input of a transfer: text through pipes, so that neither side holds more than a
- * buffer of it. Parts are read beside each other, each into a file of its own that a next attempt can go on
- * with; at the end they are joined by copying.
+ * buffer of it. Parts are read in parallel, each into a separate file with which a next attempt can continue.
+ * At the end, they are joined by copying.
  */
 import { execFile } from 'node:child_process'
 import { constants, openSync } from 'node:fs'
@@ -35,7 +35,7 @@ import type { Work } from './work.ts'
 import type { MysqlConfig } from '../connectors/mysql/config.ts'
 import type { PostgresConfig } from '../connectors/postgres/config.ts'
 
-/** Connections to a tenant's database that one execution opens without being asked to. */
+/** By default, one execution opens this many connections to a tenant's database. */
 const USUAL_LANES = 4
 
 async function openTable(work: Work, earlier: ReadMoment | undefined): Promise<TableRead> {
@@ -67,8 +67,7 @@ async function openTable(work: Work, earlier: ReadMoment | undefined): Promise<T
 }
 
 /**
- * A row may take this part of an execution's memory: the reader and Parquet's writer each hold it a few
- * times.
+ * The share of an execution's memory for one row: the reader and Parquet's writer each hold it a few times.
  */
 const ROW_SHARE = 1 / 32
 
@@ -131,14 +130,14 @@ export async function readTable(
   }
 }
 
-/** In the zones the declaration judges every value: it gets each as the database writes it. */
+/** For the zones, the declaration judges every value, so it gets each as the database writes it. */
 function forZones(work: Work): Work {
   return work.source.unrepresentable === 'null'
     ? work
     : { ...work, source: { ...work.source, unrepresentable: 'text' } }
 }
 
-/** Lanes take what waits, each on a connection of its own, until all is done or one has failed. */
+/** Lanes take waiting parts, each on its own connection, until all are done or one has failed. */
 async function inLanes(
   session: DuckSession,
   lanes: number,
@@ -163,7 +162,7 @@ async function inLanes(
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason
 }
 
-/** Parts of an earlier attempt that are what this read would give. */
+/** Parts of an earlier attempt that this read would also give. */
 async function keptOf(source: TableRead, { earlier }: PartJournal): Promise<DonePart[]> {
   if (earlier?.moment.identity !== source.identity) return []
   const kept: DonePart[] = []
@@ -186,8 +185,8 @@ interface PartTarget {
 }
 
 /**
- * How rows of the stream become those of the file. Names of columns say nothing to the reader of lines: they
- * may be anything.
+ * How rows of the stream become those of the file. The reader of lines does not use the names of columns,
+ * which may be anything.
  */
 function inputOf({ columns }: TableRead): Omit<TransferInput, 'paths'> {
   const types = columns
@@ -205,7 +204,7 @@ function inputOf({ columns }: TableRead): Omit<TransferInput, 'paths'> {
   }
 }
 
-/** The database writes CSV into a pipe that DuckDB reads. */
+/** The database writes CSV into a pipe, from which DuckDB reads. */
 async function readPart(
   work: Work,
   session: DuckSession,
@@ -235,10 +234,9 @@ async function readPart(
   const sending = pipeline(stream, counted, async (chunks: AsyncIterable<Buffer>) =>
     pipeline(chunks, await writerOf(pipe, reader.signal)),
   )
-  // Both have ended when one has failed: a part's file must not be written to any more when the next attempt
-  // begins.
+  // If one fails, wait for the other: no process may write to a part's file when the next attempt starts.
   const [read, sent] = await Promise.allSettled([reading, sending])
-  // What the database says comes first: a reader that lost its writer has only seen an end.
+  // The database's error comes first: a reader that lost its writer has only seen an end.
   const isEcho =
     sent.status === 'fulfilled' ||
     ['EPIPE', 'ABORT_ERR'].includes(String((sent.reason as NodeJS.ErrnoException).code))
@@ -259,9 +257,9 @@ async function readPart(
 const OPEN_AGAIN_MS = 2
 
 /**
- * The pipe's writing end, as soon as somebody reads. Neither opening nor writing holds one of libuv's
- * threads: the queries that read the pipes hold theirs until the writers are done, and with a few of them
- * both would wait for ever.
+ * Opens the writing end of the pipe as soon as a reader is there. Neither opening nor writing occupies one of
+ * libuv's threads: the queries that read the pipes occupy theirs until the writers are done, so with few
+ * threads both would wait forever.
  */
 async function writerOf(pipe: string, given: AbortSignal): Promise<Socket> {
   for (;;) {
@@ -279,7 +277,7 @@ async function writerOf(pipe: string, given: AbortSignal): Promise<Socket> {
   }
 }
 
-/** A value that its column's type has no room for, as DuckDB says it: which, where. */
+/** A value that does not fit the type of its column, from DuckDB's message: which value, and where. */
 function misfitOf(error: unknown, work: Work, { columns }: TableRead): Error | undefined {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     const found = /Error when converting column "c(\d+)"\. (Could not convert .*)/.exec(cause.message)

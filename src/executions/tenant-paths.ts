@@ -1,6 +1,6 @@
 /**
  * Paths of a tenant on this machine: relative ones lie in its own folder, absolute ones where the operator
- * allows. Links are followed first.
+ * allows them. Links are followed first.
  */
 import { realpath } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path'
@@ -8,9 +8,9 @@ import { failure } from '../core/errors.ts'
 import type { Work } from './work.ts'
 
 /**
- * Where no tenant may be, whatever is allowed: the home of the service (but for the tenant's own folder in
- * it), which holds tokens, secrets, the database and other tenants' folders, and keys, settings and data of
- * the service that lie `elsewhere`.
+ * Paths that no tenant may use, whatever is allowed: the home of the service (except the tenant's own folder
+ * in it) with tokens, secrets, the database and the folders of other tenants; and keys, settings and data of
+ * the service `elsewhere`.
  */
 export function closedPaths(home: string, elsewhere: (string | undefined)[]): string[] {
   return [home, '/var/lib/headrace', ...elsewhere]
@@ -24,7 +24,7 @@ export interface TenantRoots {
   closed: string[]
 }
 
-/** Of an execution. */
+/** The paths for an execution. */
 export function rootsOf({
   tenantFolder,
   allowedPaths: allowed,
@@ -34,8 +34,8 @@ export function rootsOf({
 }
 
 /**
- * The path that is meant, whole. Throws `permission_denied` when it leads out of what the tenant may use;
- * with `below` also when something lies below it that the tenant may not.
+ * The absolute path. Throws `permission_denied` if it leads to a place that the tenant may not use; with
+ * `below`, also if it contains such a place.
  */
 export async function tenantPath(
   path: string,
@@ -68,7 +68,7 @@ export async function tenantPath(
 const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep)
 
-/** With all links followed, as far as the path exists. */
+/** The path with all links followed, as far as it exists. */
 async function realOf(path: string): Promise<string> {
   try {
     return await realpath(path)

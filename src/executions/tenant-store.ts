@@ -1,6 +1,6 @@
 /**
- * Object stores of a tenant: with the logins of its own secret and never with those of this installation,
- * reached through the one door.
+ * Object stores of a tenant: opened with the logins of its own secret, never with those of this installation,
+ * and only through the checked way to the network.
  */
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
@@ -13,18 +13,16 @@ export interface StoreConfig {
   bucket?: string
   /** Below the bucket, or absolute on HDFS. */
   path?: string
-  /** Of an S3 server that is not Amazon's. */
+  /** Of an S3 server other than Amazon's. */
   endpoint?: string
   region?: string
-  /** HDFS: the name node, and the port of its web address. */
+  /** For HDFS: the name node, and its HTTP port. */
   host?: string
   port?: number
   credentials_secret?: string
 }
 
-/**
- * Copies lie in `folder`, under names by `fileOf`. Throws `setting_missing` for a login that is not whole.
- */
+/** Copies lie in `folder`, under names from `fileOf`. Throws `setting_missing` for an incomplete login. */
 export async function openTenantStore(
   config: StoreConfig,
   secret: Record<string, string> | undefined,

@@ -1,7 +1,7 @@
 /**
- * CSV, JSON and NDJSON of a job into one Parquet file. One judge says what is accepted, with which value: the
- * checks that a stream has. DuckDB reads in bulk where every value is proven to be one that they accept; else
- * the files go through them record by record.
+ * Writes CSV, JSON and NDJSON of a job into one Parquet file. Only one judge decides what is accepted, and
+ * with which value: the checks of a stream. DuckDB reads in bulk if every value is proven to be one that they
+ * accept; otherwise, the files go through them record by record.
  */
 import type { DuckSession } from '../engines/duckdb/session.ts'
 import type { TransferResult } from '../engines/duckdb/transfer.ts'
@@ -47,16 +47,16 @@ export async function readTexts(session: DuckSession, input: TextsInput): Promis
     if (discovered.length === 0 && misfits.length === 0) return { rows, rejected }
     const added = keysOf(plan, discovered)
     plan = { ...plan, columns: [...asText(plan, misfits), ...added] }
-    // No room for more: records with such keys are refused.
+    // There is no room for more columns: records with such keys are rejected.
     if (discovered.length > 0 && added.length === 0)
       plan = { ...plan, dataset: { ...plan.dataset, drift: 'freeze' } }
   }
 }
 
-/** Keys of JSON that become columns when nobody declared any. */
+/** Most keys of JSON that become columns if nobody declared any. */
 const MOST_COLUMNS = 2_000
 
-/** Columns of keys that came after the sample. */
+/** Columns for keys that appeared after the sample. */
 function keysOf(plan: FilePlan, paths: string[]): FileColumn[] {
   const keys = [...new Set(paths.map(keyOf))].filter(
     (key) => !plan.columns.some(({ column }) => column.path === keyPath(key)),

@@ -1,6 +1,6 @@
 /**
- * One execution of a transfer: from its source into one Parquet file, published whole under the execution's
- * name or not at all.
+ * One execution of a transfer: reads its source into one Parquet file, which is published completely under
+ * the execution's name, or not at all.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { outputPlace, publish, publishedBefore, unknownOutput } from './transfer
 import { inSession, type Read, type Target } from './transfer-read.ts'
 import type { Outcome, Progress, Receipt, Work } from './work.ts'
 
-/** Runs it. `now` in seconds, monotonic. */
+/** Runs the transfer. `now` in seconds, monotonic. */
 export async function runTransfer(asked: Work, progress: Progress, now: () => number): Promise<Outcome> {
   const started = now()
   const place = await outputPlace(asked)
@@ -63,7 +63,7 @@ export async function runTransfer(asked: Work, progress: Progress, now: () => nu
   return { ...published, receipt: { ...published.receipt, ...seconds() } }
 }
 
-/** Reads a source into the target's file, whatever it is. */
+/** Reads a source of any kind into the target's file. */
 export async function readSource(work: Work, target: Target): Promise<Read> {
   if (work.sourceType === 'postgres' || work.sourceType === 'mysql') {
     const { readTable } = await import('./table-input.ts')

@@ -1,7 +1,8 @@
 /**
- * Publishes what a transfer made: a file appears whole under the execution's name, or not at all, and is
- * durable when it does. The first attempt that publishes wins. Its file says where it ended, so that a later
- * attempt, which may have read more, takes over its outcome: whoever has taken the file once has all of it.
+ * Publishes the result of a transfer: a file appears completely under the execution's name, or not at all,
+ * and is durable when it does. The first attempt that publishes wins. Its file states where it ended, so a
+ * later attempt, which may have read more, takes over its outcome: a consumer that took the file once has all
+ * of it.
  */
 import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
@@ -15,24 +16,24 @@ import { openTenantStore, type StoreConfig } from './tenant-store.ts'
 import { rootsOf, tenantPath } from './tenant-paths.ts'
 import type { Outcome, Work } from './work.ts'
 
-/** Where outputs of an execution go. Names are relative to it. */
+/** The place for the outputs of an execution. Names are relative to it. */
 export interface Place {
   at(name: string): string
   find(name: string): Promise<Note | undefined>
-  /** Names of files in it that come after one, the last first. */
+  /** Names of files in it that come after a name, the last first. */
   after(name: string): Promise<string[]>
-  /** `once`: nothing is done, and the answer is false, when the name is taken. */
+  /** `once`: if the name is taken, it does nothing and returns false. */
   put(from: string, name: string, options: { once: boolean }): Promise<boolean>
 }
 
-/** What stands in the footer of an output. */
+/** The content of the note in an output's footer. */
 interface Note extends Outcome {
   jobId: string
 }
 
 const outputName = (work: Work): string => `${work.executionId}.parquet`
 
-/** What an earlier attempt of this execution has published. */
+/** The output that an earlier attempt of this execution has published. */
 export function publishedBefore(place: Place, work: Work): Promise<Outcome | undefined> {
   return place.find(outputName(work))
 }
@@ -40,9 +41,9 @@ export function publishedBefore(place: Place, work: Work): Promise<Outcome | und
 const OUTPUT = /^[0-9a-f]{8}-[0-9a-f-]{27}\.parquet$/
 
 /**
- * The newest output of this job that the service does not know of: its database was restored from a time
- * before, or an execution was given up after it had published. Reading goes on where that one ended, or its
- * rows would come twice. Ids of executions grow with time.
+ * The newest output of this job that the service does not know: its database was restored to an earlier time,
+ * or an execution was abandoned after it had published. Reading continues where that output ended; otherwise,
+ * its rows would come twice. IDs of executions grow with time.
  */
 export async function unknownOutput(place: Place, work: Work): Promise<Outcome | undefined> {
   for (const name of await place.after(`${work.knownUntil}.parquet`)) {
@@ -53,8 +54,8 @@ export async function unknownOutput(place: Place, work: Work): Promise<Outcome |
 }
 
 /**
- * Publishes and gives the outcome that counts. `rejects` are published first: who sees the file finds what is
- * missing from it.
+ * Publishes, and returns the outcome that counts. `rejects` are published first: whoever sees the file can
+ * find its missing rows.
  */
 export async function publish(
   place: Place,
@@ -69,7 +70,7 @@ export async function publish(
   const ours: Outcome = { ...outcome, receipt: { ...outcome.receipt, output, bytes_written: bytes } }
   await noteInto(staged, JSON.stringify({ ...ours, jobId: work.jobId } satisfies Note))
   if (rejects !== undefined) {
-    // Rejects of an attempt that slept must not replace those that belong to the file.
+    // Rejects of an attempt that slept must not replace those of the published file.
     const before = work.draft ? undefined : await publishedBefore(place, work)
     if (before !== undefined) return before
     await place.put(rejects, `_rejects/${name}`, { once: false })
@@ -78,7 +79,7 @@ export async function publish(
   return won ? ours : ((await place.find(name)) ?? ours)
 }
 
-/** Opens the destination of an execution; of a draft its scratch folder. */
+/** Opens the destination of an execution; for a draft, its scratch folder. */
 export async function outputPlace(work: Work): Promise<Place> {
   const type = work.draft ? 'local' : String(work.destination.type)
   if (type === 's3' || type === 'hdfs')
@@ -102,7 +103,7 @@ export async function outputPlace(work: Work): Promise<Place> {
 const parsed = (note: string | undefined): Note | undefined =>
   note === undefined ? undefined : (JSON.parse(note) as Note)
 
-/** A bucket or HDFS: the store decides at the end of an upload whether its name is still free. */
+/** A bucket or HDFS: at the end of an upload, the store decides whether the name is still free. */
 function storePlace(store: ObjectStore): Place {
   return {
     at: (name) => `${store.root}/${name}`,
@@ -168,7 +169,7 @@ async function moveDurably(from: string, to: string, once: boolean): Promise<boo
       await file.sync()
     }
     const won = once ? await nameOnce(near, to) : await rename(near, to).then(() => true)
-    // Of attempts that were killed here.
+    // Leftovers of attempts that were killed here.
     for await (const left of glob(`.${basename(to)}.*.part`, { cwd: dirname(to) }))
       await rm(join(dirname(to), left), { force: true })
     await using folder = await open(dirname(to))
@@ -180,13 +181,14 @@ async function moveDurably(from: string, to: string, once: boolean): Promise<boo
 }
 
 /**
- * A second name, which never replaces a file as a rename does; where a file system has none, a rename it is.
+ * Creates a second name, which, unlike a rename, never replaces a file. Without links in the file system, it
+ * renames.
  */
 async function nameOnce(near: string, to: string): Promise<boolean> {
   const won = await link(near, to).then(
     () => true,
     async (error: NodeJS.ErrnoException) => {
-      // Taken, or tidied away by the one who took it.
+      // Taken, or removed by the attempt that took the name.
       if (error.code === 'EEXIST' || error.code === 'ENOENT') return false
       if (error.code !== 'EPERM' && error.code !== 'ENOTSUP') throw error
       await rename(near, to)

@@ -1,4 +1,4 @@
-/** What reading an input of a transfer needs and gives, whatever the input is. */
+/** The input and the result of reading any source of a transfer. */
 import { join } from 'node:path'
 import { openSession, type DuckSession } from '../engines/duckdb/session.ts'
 import type { TransferResult } from '../engines/duckdb/transfer.ts'
@@ -14,19 +14,19 @@ export interface Target {
 
 export interface Read extends TransferResult {
   bytes: number
-  /** Rows that the whole source has, as well as is known. */
+  /** Rows of the whole source, as far as known. */
   totalRows: number
   cursor?: unknown
   startupSeconds: number
-  /** An incremental read that found nothing: no file is written. */
+  /** An incremental read without new rows: no file is written. */
   nothingNew?: boolean
   /** Parts of the table that an earlier attempt had read. */
   partsKept?: number
-  /** Columns that are text for the sake of values that are no numbers; all others in them are. */
+  /** Columns that are text because some values are no numbers; all other values in them are. */
   numberTexts?: string[]
 }
 
-/** What an incremental read gives that found nothing. */
+/** The result of an incremental read without new rows. */
 export const nothingNew = (cursor: unknown, startupSeconds: number): Read => ({
   rows: 0,
   rejected: 0,
@@ -37,13 +37,13 @@ export const nothingNew = (cursor: unknown, startupSeconds: number): Read => ({
   nothingNew: true,
 })
 
-/** DuckDB's part of the memory of an execution; the rest is the process's own. */
+/** DuckDB's share of the memory of an execution. The process itself uses the rest. */
 const SESSION_SHARE = 0.6
 
-/** What DuckDB may take of it. */
+/** DuckDB's memory limit. */
 export const sessionBytes = (work: Work): number => Math.floor(work.memoryBytes * SESSION_SHARE)
 
-/** A session of the execution for as long as the action takes. */
+/** Opens a session of the execution for the duration of the action. */
 export async function inSession<T>(work: Work, action: (session: DuckSession) => Promise<T>): Promise<T> {
   const session = await openSession({
     memoryBytes: sessionBytes(work),
@@ -59,6 +59,6 @@ export async function inSession<T>(work: Work, action: (session: DuckSession) =>
 
 const DEFAULT_SAMPLE_ROWS = 10_000
 
-/** Rows that a draft takes at most. */
+/** Most rows of a draft. */
 export const limitOf = (work: Work): number | undefined =>
   work.draft ? Number(work.source.sample_rows ?? DEFAULT_SAMPLE_ROWS) : undefined

@@ -1,6 +1,6 @@
 /**
- * What goes to the child that runs an execution, and what it says. By IPC only: secrets are never in
- * arguments or environment.
+ * The messages to and from the child that runs an execution. They travel only by IPC: secrets are never in
+ * arguments or the environment.
  */
 export interface Work {
   executionId: string
@@ -11,27 +11,27 @@ export interface Work {
   destination: Record<string, unknown>
   sourceSecret: Record<string, string> | undefined
   destinationSecret: Record<string, string> | undefined
-  /** The job's position (job-position.ts), as it is kept; for who reads the source, its own. */
+  /** The stored position of the job (job-position.ts). For the reader of the source, its own position. */
   cursor: unknown
   /**
-   * The job's last execution that succeeded, or what an id as old as the job begins with: what was published
-   * after it, the database does not know.
+   * The job's last successful execution, or the start of an ID as old as the job. The database does not know
+   * of later outputs.
    */
   knownUntil: string
-  /** A draft: on a sample, into a scratch folder. */
+  /** A draft: reads a sample, and writes to a scratch folder. */
   draft: boolean
-  /** Into the zones without a schedule: reads until it is told to stop. */
+  /** Into the zones without a schedule: reads until it is stopped. */
   continuous: boolean
   estimatedMinutes: number
   memoryBytes: number
   threads: number
-  /** A folder of its own, removed afterwards. */
+  /** A private folder that is removed afterwards. */
   workFolder: string
-  /** What relative paths of the tenant are relative to, and where absolute ones must lie. */
+  /** The base of the tenant's relative paths, and the allowed places for absolute ones. */
   tenantFolder: string
   scratchFolder: string
   allowedPaths: string[]
-  /** Closed whatever is allowed, but for the tenant's folder. */
+  /** Closed, whatever is allowed, except for the tenant's folder. */
   closedPaths: string[]
 }
 
@@ -40,18 +40,18 @@ export interface Receipt {
   rejected: number
   bytes_read: number
   bytes_written: number
-  /** Without start-up: from the first byte to the file being durable. */
+  /** Without start-up: from the first byte to the durable file. */
   work_seconds: number
   startup_seconds: number
   output: string[]
-  /** Of a table: parts that an earlier attempt had read. */
+  /** For a table: parts that an earlier attempt had read. */
   parts_kept?: number
-  /** Of a draft: how much of the whole the sample is, and what the estimate gives for it. */
+  /** For a draft: the share of the sample in the whole, and the estimate for it. */
   sample_share?: number
   estimated_seconds?: number
   /**
-   * Into the zones: messages (files) read, what came twice, RAW's version at the end, rows of Processed, and
-   * how old the newest message ever was when readers saw it.
+   * Into the zones: messages (files) read, duplicates, RAW's version at the end, rows of Processed, and the
+   * greatest age of the newest message when readers saw it.
    */
   messages?: number
   duplicates?: number
@@ -60,15 +60,13 @@ export interface Receipt {
   worst_freshness_seconds?: number
 }
 
-/** How an execution ended: `cursor` is the position where the job's next one goes on. */
+/** How an execution ended. `cursor`: the position where the job's next execution continues. */
 export interface Outcome {
   receipt: Receipt
   cursor?: unknown
 }
 
-/**
- * Tells how far it is; `freshnessMs` of a stream: the age of the newest message when readers could see it.
- */
+/** Reports progress. `freshnessMs` of a stream: the age of the newest message when readers could see it. */
 export type Progress = (rows: number, bytes: number, phase: string, freshnessMs?: number) => void
 
 export type FromChild =
@@ -78,7 +76,7 @@ export type FromChild =
 
 export type ToExecution =
   | { type: 'run'; work: Work }
-  /** Publish what RAW has, beside a stream that goes on. */
+  /** Publish the rows of RAW while a stream continues. */
   | { type: 'batch'; work: Work }
   /** End after a commit. */
   | { type: 'stop' }

@@ -1,8 +1,8 @@
 /**
- * Sources that are not folders or topics, on their way into the zones: what is new is fetched into a folder
- * of its own in the job's inbox, whole or not at all, with the cursor that goes with it; from there it is a
- * folder like any other, each file once. A next attempt finds what was fetched, and reads on; a next
- * execution takes up what one before it left.
+ * Brings sources that are neither folders nor topics into the zones. New data are fetched into a separate
+ * folder in the job's inbox, completely or not at all, with their cursor. From there, the folder is like any
+ * other, and each file is read once. A next attempt finds the fetched data and continues; a next execution
+ * takes up what an earlier one left.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
@@ -24,29 +24,29 @@ import { inSession, type Target } from './transfer-read.ts'
 import type { Progress, Work } from './work.ts'
 
 export interface Fetched {
-  /** Where the job's next execution goes on; none of a draft. */
+  /** Where the job's next execution continues. Undefined for a draft. */
   cursor: JobPosition | undefined
-  /** How much of the whole source it is: of a draft. */
+  /** For a draft: its share of the whole source. */
   share: number
   bytes: number
 }
 
 const CURSOR_FILE = '.cursor.json'
 
-/** Fetches what is new into the inbox. `now` in seconds, monotonic. */
+/** Fetches new data into the inbox. `now` in seconds, monotonic. */
 export async function fetchInto(
   inbox: string,
   work: Work,
   { progress, now }: { progress: Progress; now: () => number },
 ): Promise<Fetched> {
-  // A draft begins anew each time.
+  // A draft starts again each time.
   if (work.draft) await rm(inbox, { recursive: true, force: true })
   await mkdir(inbox, { recursive: true })
   const source = sourceName(work.sourceType, work.source)
   const waiting = await leftBehind(inbox, work)
   const { id, note } = waiting ?? {}
   if (id === work.executionId && note !== undefined) return fetchedAs(work, note)
-  // A folder of its own: an attempt that was taken for dead may go on beside the one that took its place.
+  // A separate folder: an attempt that counts as dead may continue next to the one that replaced it.
   const staging = join(`${inbox}.fetching`, randomUUID())
   await clearStaging(inbox)
   await mkdir(staging, { recursive: true })
@@ -65,9 +65,9 @@ function fetchedAs({ draft, sourceType, source, executionId }: Work, { of, share
 }
 
 /**
- * What was fetched after the position that the service knows: by an attempt before this one, or by an
- * execution that was given up. What lies there from before is in RAW, and goes: of a dataset that the job
- * fills now, and did not then, RAW does not know it.
+ * Data that were fetched after the position that the service knows: by an earlier attempt, or by an abandoned
+ * execution. Older data are in RAW, and are removed. If the job fills another dataset now, its RAW does not
+ * have them.
  */
 async function leftBehind(inbox: string, work: Work): Promise<FetchedFolder | undefined> {
   const folders = await fetchedFolders(inbox)
@@ -77,7 +77,7 @@ async function leftBehind(inbox: string, work: Work): Promise<FetchedFolder | un
   return folders.findLast(({ id }) => id > known)
 }
 
-/** What is in RAW is not needed any more; the newest stays, and says where the next one goes on. */
+/** Removes data that are in RAW. The newest folder stays: it states where the next execution continues. */
 export async function tidyInbox(inbox: string): Promise<void> {
   for (const { id } of (await fetchedFolders(inbox)).slice(0, -1))
     await rm(join(inbox, id), { recursive: true, force: true })
@@ -85,8 +85,8 @@ export async function tidyInbox(inbox: string): Promise<void> {
 }
 
 /**
- * Whoever still fetches must not move what is half removed into the inbox: a folder loses its name first.
- * What is in the way now, the next execution removes.
+ * Removes half-fetched folders. A folder is renamed first, so an attempt that still fetches cannot move a
+ * half-removed one into the inbox. If this fails, the next execution removes it.
  */
 async function clearStaging(inbox: string): Promise<void> {
   const all = `${inbox}.fetching`
@@ -106,13 +106,13 @@ interface FetchedFolder {
 }
 
 export interface Note {
-  /** The source's own cursor; in the inbox the job's position. */
+  /** The source's own cursor; in the inbox, the position of the job. */
   of: unknown
   share: number
   bytes: number
 }
 
-/** In the order in which they were fetched: ids of executions grow with time. */
+/** In the order of fetching: IDs of executions grow with time. */
 async function fetchedFolders(inbox: string): Promise<FetchedFolder[]> {
   const found: FetchedFolder[] = []
   for (const id of (await readdir(inbox)).toSorted()) {
@@ -138,7 +138,7 @@ async function fetchRows(
     now,
   }
   const read = await readSource(work, target)
-  // Reading a tenant's files closes the doors of a session; this one writes.
+  // Reading a tenant's files locks a session down; this one must write.
   if (read.nothingNew !== true && read.rows > 0) {
     await inSession(work, (session) =>
       rowsAsLines(session, target.staged, join(folder, 'rows.ndjson'), read.numberTexts),
@@ -166,7 +166,7 @@ async function writeDurably(folder: string, note: Note): Promise<void> {
   await file.sync()
 }
 
-/** False when another attempt's is there: it is whole, and counts. */
+/** False if another attempt's folder is there: it is complete, and counts. */
 async function moveWhole(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to)

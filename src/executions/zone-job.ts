@@ -1,7 +1,7 @@
 /**
- * One execution of a dataset: its source into RAW, exactly once, and from there into Processed. A job with a
- * schedule takes what is there and publishes it; one without reads until it is told to stop and publishes by
- * the dataset's own schedule.
+ * One execution of a dataset: from its source into RAW, exactly once, and from there into Processed. A job
+ * with a schedule takes the available data and publishes them. A job without one reads until it is stopped,
+ * and publishes by the dataset's own schedule.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,8 +26,8 @@ import type { Outcome, Progress, Receipt, Work } from './work.ts'
 const DEFAULT_SAMPLE_MESSAGES = 100_000
 
 /**
- * Several jobs may fill one dataset: one that is due at the same time waits for about as long as it was to
- * take itself.
+ * Several jobs may fill one dataset: a job that is due at the same time waits for about its own estimated
+ * time.
  */
 const lockWaitMs = ({ estimatedMinutes }: Work): number => Math.max(1, estimatedMinutes) * 60_000
 
@@ -36,11 +36,11 @@ interface Run {
   signal: AbortSignal
   /** In seconds, monotonic. */
   now: () => number
-  /** Publishes what RAW has, beside the stream. */
+  /** Publishes the rows of RAW while the stream continues. */
   batch(): Promise<void>
 }
 
-/** Runs it until it is done, or until the signal: then it ends after a commit. */
+/** Runs until it is done, or until the signal; then it ends after a commit. */
 export async function runZones(work: Work, run: Run): Promise<Outcome> {
   const { signal, now } = run
   const started = now()
@@ -84,7 +84,7 @@ export async function runZones(work: Work, run: Run): Promise<Outcome> {
   return { receipt, cursor: fetched?.cursor }
 }
 
-/** What the stream has committed. */
+/** The totals of what the stream has committed. */
 interface Tally {
   messages: number
   accepted: number
@@ -93,7 +93,7 @@ interface Tally {
   read: number
   written: number
   worstFreshnessMs: number
-  /** When, as `now` says. */
+  /** The time, by `now`. */
   firstCommit: number | undefined
 }
 
@@ -119,7 +119,7 @@ function countCommit(tally: Tally, { counts, bytes, freshnessMs }: CommitEvent, 
   tally.worstFreshnessMs = Math.max(tally.worstFreshnessMs, freshnessMs)
 }
 
-/** What a receipt says of the stream. */
+/** The numbers of the stream for a receipt. */
 function countsOf(
   tally: Tally,
   fetched: Fetched | undefined,
@@ -137,17 +137,17 @@ function countsOf(
 
 const sampleMessages = ({ source }: Work): number => Number(source.sample_messages ?? DEFAULT_SAMPLE_MESSAGES)
 
-/** How much of all messages a sample is. */
+/** The share of a sample in all messages. */
 const shareOf = (messages: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 1 : Math.min(1, messages / total)
 
-/** What a draft's receipt says of its estimate for this share of the whole. */
+/** The estimate for this share of the whole, for a draft's receipt. */
 const estimateOf = ({ estimatedMinutes }: Work, share: number): Partial<Receipt> => ({
   sample_share: share,
   estimated_seconds: Math.max(1, thousandths(estimatedMinutes * 60 * share)),
 })
 
-/** Where files of a source that is fetched wait for the stream. */
+/** Where files of a fetched source wait for the stream. */
 function inboxOf(work: Work, { source }: Dataset): string | undefined {
   return isFetched(work.sourceType, work.source) && source.kind === 'files' ? source.path : undefined
 }
@@ -168,7 +168,7 @@ async function publishAtTicks(
   })
 }
 
-/** The batch alone, in a process of its own beside a stream that goes on. */
+/** Only the batch, in a separate process next to a running stream. */
 export async function publishZones(work: Work, loaded?: LoadedDataset): Promise<BatchResult[]> {
   const of = loaded ?? (await place(work))
   if (!publishes(of.dataset)) return []
@@ -183,8 +183,8 @@ export async function publishZones(work: Work, loaded?: LoadedDataset): Promise<
 const publishes = (dataset: Dataset): boolean => dataset.processed.key.length > 0
 
 /**
- * The dataset with everything in its tenant's folder, a draft's in the scratch folder. Paths that lead out of
- * it are refused.
+ * The dataset with everything in its tenant's folder; for a draft, in the scratch folder. Paths that lead out
+ * of it are refused.
  */
 async function place(work: Work): Promise<LoadedDataset> {
   const dataset = declaredDataset(work.sourceType, work.source)
@@ -198,8 +198,8 @@ async function place(work: Work): Promise<LoadedDataset> {
     for (const path of [loaded.rawPath, loaded.processedPath, loaded.archivePath])
       if (path !== undefined) await tenantPath(path, roots)
   const { source } = dataset
-  // Of the job, not of the dataset: several jobs may fill one, and a job that is gone leaves nothing to
-  // another.
+  // It belongs to the job, not to the dataset: several jobs may fill one dataset, and a deleted job leaves
+  // nothing to another.
   if (isFetched(work.sourceType, work.source) && source.kind === 'files')
     source.path = join(home, 'inbox', work.jobId)
   else if (source.kind === 'files') source.path = await tenantPath(source.path, roots, true)
@@ -214,7 +214,7 @@ async function place(work: Work): Promise<LoadedDataset> {
   return loaded
 }
 
-/** A field of the job's secret, in the execution's own folder, which is removed when it ends. */
+/** Writes a field of the job's secret to the folder of the execution, which is removed at its end. */
 async function secretFile(work: Work, field: string): Promise<string> {
   const value = work.sourceSecret?.[field]
   if (value === undefined)
@@ -228,7 +228,7 @@ async function secretFile(work: Work, field: string): Promise<string> {
   return path
 }
 
-/** How many messages (files) there are now: what a sample is a part of. */
+/** The present number of messages (files), of which a sample is a part. */
 async function messagesOf({ source }: Dataset): Promise<number> {
   if (source.kind === 'files')
     return (await createFolder(source.path, source.pattern, 0, Date.now).list()).complete.length

@@ -1,6 +1,6 @@
 /**
- * Text in any encoding to UTF-8, strictly and in pieces: a byte that the encoding lacks is a fault with its
- * position, and a character that is cut by the border of two pieces waits for the next one.
+ * Converts text in any encoding to UTF-8, strictly and in pieces. A byte that the encoding lacks is a fault
+ * with its position. A character across the border of two pieces waits for the next one.
  */
 import { isAscii } from 'node:buffer'
 
@@ -9,20 +9,20 @@ export interface TextFault {
 }
 
 export interface Converter {
-  /** The UTF-8 of the next piece, or why there is none. With `final` the text ends behind it. */
+  /** The UTF-8 of the next piece, or the fault. With `final`, the text ends after it. */
   push(piece: Buffer, final: boolean): Buffer | TextFault
 }
 
 /**
- * The platform gives characters for private use for what it does not know of these; their standards have
- * none, but for these encodings.
+ * For unassigned characters, the platform returns characters for private use. Their standards have none,
+ * except for these encodings.
  */
 const PRIVATE = /[\ue000-\uf8ff]/
 const HAVE_PRIVATE = new Set(['gbk', 'gb18030', 'shift_jis'])
-/** Encodings of more than one byte a character: the platform decodes these. */
+/** Encodings of several bytes per character. The platform decodes them. */
 const MULTIBYTE = new Set(['gbk', 'gb18030', 'big5', 'euc-jp', 'iso-2022-jp', 'shift_jis', 'euc-kr'])
 
-/** The platform's name of an encoding; undefined when it knows none of this label. */
+/** The platform's name of an encoding. Undefined for an unknown label. */
 export function encodingNamed(label: string): string | undefined {
   try {
     return new TextDecoder(label).encoding
@@ -32,8 +32,8 @@ export function encodingNamed(label: string): string | undefined {
 }
 
 /**
- * What converts text of this encoding (a label that `encodingNamed` knows); undefined for UTF-8, which needs
- * nothing. `before`: bytes of the document that the text has before it (its mark); positions count them.
+ * A converter for text of this encoding (a label that `encodingNamed` knows). Undefined for UTF-8, which
+ * needs none. `before`: bytes of the document before the text (its mark), which positions count.
  */
 export function createConverter(label: string, before = 0): Converter | undefined {
   const encoding = encodingNamed(label)
@@ -50,13 +50,18 @@ function fault(label: string, at: number, byte: number): TextFault {
   }
 }
 
-/** The labels that the platform takes for windows-1252 and windows-1254, and that mean less than these. */
+/**
+ * Labels that the platform treats as windows-1252 and windows-1254, although they stand for fewer characters.
+ */
 const LATIN = /^\s*(?:csisolatin|ibm819|cp819|iso|l\d|latin|tis-)/i
 const ASCII = /^\s*(?:us-?)?ascii\s*$|^\s*ansi_x3/i
 
 const tables = new Map<string, Uint32Array>()
 
-/** Per byte its character's UTF-8 in the low bytes, and how many there are in the highest; 0: none. */
+/**
+ * Per byte: the UTF-8 of its character in the low bytes, and the number of these bytes in the highest; 0: no
+ * character.
+ */
 function tableOf(label: string): Uint32Array {
   const known = tables.get(label)
   if (known !== undefined) return known
@@ -74,11 +79,11 @@ function tableOf(label: string): Uint32Array {
 
 function codeOf(label: string, decoder: InstanceType<typeof TextDecoder>, byte: number): number | undefined {
   if (byte >= 0x80 && ASCII.test(label)) return undefined
-  // ISO 8859 has control characters here, and browsers read windows-1252 instead.
+  // ISO 8859 has control characters here, but browsers read windows-1252 instead.
   if (byte >= 0x80 && byte < 0xa0 && LATIN.test(label)) return byte
   try {
     const code = decoder.decode(Uint8Array.of(byte)).codePointAt(0)
-    // What windows-125x does not assign, browsers read as a control character.
+    // Browsers read bytes that windows-125x does not assign as control characters.
     return byte >= 0x80 && byte < 0xa0 && code === byte && decoder.encoding.startsWith('windows-')
       ? undefined
       : code
@@ -117,12 +122,12 @@ function createUtf16(encoding: 'utf-16le' | 'utf-16be', start: number): Converte
       const units =
         encoding === 'utf-16be' ? Buffer.from(bytes.subarray(0, end)).swap16() : bytes.subarray(0, end)
       const isHigh = (at: number): boolean => at >= 0 && (units[at + 1] & 0xfc) === 0xd8
-      // Half of a pair waits for the other half.
+      // Half of a surrogate pair waits for the other half.
       if (!final && isHigh(end - 2)) end -= 2
       const text = units.toString('utf16le', 0, end)
       if (!text.isWellFormed()) {
         const at = text.search(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/)
-        return { reason: `half a character of two in UTF-16 at byte ${before + at * 2}` }
+        return { reason: `an unpaired surrogate in UTF-16 at byte ${before + at * 2}` }
       }
       if (final && bytes.length % 2 === 1)
         return { reason: `the text in UTF-16 ends within a character (byte ${before + bytes.length - 1})` }
@@ -133,7 +138,7 @@ function createUtf16(encoding: 'utf-16le' | 'utf-16be', start: number): Converte
   }
 }
 
-/** Throws for what is no character of the encoding. */
+/** Throws if the bytes are no characters of the encoding. */
 function strictly(decoder: InstanceType<typeof TextDecoder>, bytes: Buffer, stream: boolean): string {
   const text = decoder.decode(bytes, { stream })
   if (!HAVE_PRIVATE.has(decoder.encoding) && PRIVATE.test(text)) throw new TypeError('for private use')
@@ -170,15 +175,15 @@ function createMultibyte(label: string, encoding: string, start: number): Conver
 
 const HELD_BYTES = 65_536
 
-/** Behind the last byte that no encoding has within a character: what follows may be cut off. */
+/** The position after the last byte that no encoding uses within a character: the rest may be incomplete. */
 function behindLastPlain(bytes: Buffer): number {
   let at = bytes.length
   while (at > 0 && bytes[at - 1] >= 0x21) at -= 1
-  // Text without a blank or a line end is not kept: the decoder knows where it stands.
+  // Text without a blank or a line end is not held back: the decoder keeps its state.
   return at === 0 && bytes.length > HELD_BYTES ? bytes.length : at
 }
 
-/** The byte at which a decoder stops; all of them: it wants more. */
+/** The byte at which a decoder stops. All of them: it needs more. */
 function firstUndecodable(label: string, shift: Buffer, bytes: Buffer): number {
   const holds = (length: number): boolean => {
     try {

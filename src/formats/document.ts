@@ -1,7 +1,7 @@
 /**
- * Any document to UTF-8 before a scanner sees it, whatever its format and wherever it comes from: unpacked
- * (gzip, zstd), converted from its encoding, without its byte order mark. What is no text is named for what
- * it is.
+ * Turns any document into UTF-8 before a scanner sees it, whatever its format and source: decompressed (gzip,
+ * zstd), converted from its encoding, without its byte order mark. A document that is no text gets a fault
+ * that names its kind.
  */
 import { LIMITS } from '../core/limits.ts'
 import { appendBytes, type Slab } from '../core/slab.ts'
@@ -14,7 +14,7 @@ export interface DocumentSettings {
   format: TextFormat
   /** `record.encoding`; '' for none. */
   encoding: string
-  /** Whether a document without anything in it is one (lines of JSON, CSV without a header). */
+  /** Whether an empty document is valid (lines of JSON, CSV without a header). */
   mayBeEmpty: boolean
 }
 
@@ -27,13 +27,13 @@ export const EMPTY: ReadFault = { rule: 'malformed', reason: 'the document is em
 
 /** Finds the text of documents that lie whole in a slab. */
 export interface TextFinder {
-  /** The span of the text found last, and whether it was written anew behind the slab. */
+  /** The span of the last text, and whether it was written after the input of the slab. */
   start: number
   end: number
   isConverted: boolean
-  /** Bytes of the document before its text (the byte order mark), where it was not converted. */
+  /** Bytes of the document before its text (the byte order mark), if it was not converted. */
   mark: number
-  /** Sets the span of the text of the document in [start, end); returns why there is none. */
+  /** Sets the span of the text of the document in [start, end). Returns the fault, if any. */
   find(slab: Slab, start: number, end: number): ReadFault | undefined
 }
 
@@ -86,7 +86,7 @@ function convert(bytes: Buffer, label: string, mark: number): Buffer | { reason:
 
 function converterOf(label: string, mark: number): Converter | { reason: string } | undefined {
   return encodingNamed(label) === undefined
-    ? { reason: `the encoding ${label} is not known` }
+    ? { reason: `unknown encoding ${label}` }
     : createConverter(label, mark)
 }
 
@@ -96,7 +96,7 @@ function foreignFault(head: Buffer, { format }: DocumentSettings): ReadFault | u
   if (head.length > 5 && head[0] === 0 && format !== 'csv' && isRegistered(head))
     return {
       rule: 'malformed',
-      reason: `this has the mark of a schema registry (schema ${head.readUInt32BE(1)}), which is not supported`,
+      reason: `the message has the header of a schema registry (schema ${head.readUInt32BE(1)}), which is not supported`,
     }
   return undefined
 }
@@ -107,7 +107,10 @@ function isRegistered(head: Buffer): boolean {
 }
 
 function packedTwice(inner: string, outer: string): ReadFault {
-  return { rule: 'malformed', reason: `this is ${inner} inside of ${outer}; a document is unpacked once` }
+  return {
+    rule: 'malformed',
+    reason: `this is ${inner} inside ${outer}; Headrace decompresses a document once`,
+  }
 }
 
 export interface TextStream {
@@ -115,11 +118,11 @@ export interface TextStream {
   chunks: AsyncIterable<Buffer>
   /** Known when `chunks` has ended. */
   readonly fault: ReadFault | undefined
-  /** Known with the first chunk: whether it is not what the bytes were, or those behind a mark. */
+  /** Known with the first chunk: whether the text differs from the bytes, apart from a byte order mark. */
   readonly isConverted: boolean
 }
 
-/** The text of a document that comes in chunks and is not kept. */
+/** The text of a document that arrives in chunks and is not kept. */
 export function openText(source: AsyncIterable<Buffer>, settings: DocumentSettings): TextStream {
   const state: StreamState = { fault: undefined, isConverted: false }
   async function* chunks(): AsyncGenerator<Buffer> {
@@ -150,9 +153,9 @@ export function openText(source: AsyncIterable<Buffer>, settings: DocumentSettin
 
 interface Opened {
   head: Buffer
-  /** All of the document, the head too. */
+  /** The whole document, including the head. */
   chunks: AsyncIterable<Buffer>
-  /** When `chunks` is not read. */
+  /** Call it if you do not read `chunks`. */
   close(): Promise<unknown>
 }
 
@@ -181,7 +184,7 @@ async function withHead(source: AsyncIterable<Buffer>): Promise<Opened> {
   return { head, chunks: all(), close }
 }
 
-/** How a document that begins so becomes UTF-8: undefined when it is; or why it cannot. */
+/** How a document with this head becomes UTF-8. Undefined: it already is. Or the fault. */
 function conversionOf(
   head: Buffer,
   settings: DocumentSettings,

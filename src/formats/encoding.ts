@@ -1,7 +1,6 @@
 /**
- * Which encoding a document is in. What it says of itself first (a byte order mark), then what the
- * declaration says (`record.encoding`), then XML's own declaration, then the zeros that UTF-16 has between
- * letters; else UTF-8.
+ * Finds the encoding of a document: first from its byte order mark, then from `record.encoding` of the
+ * declaration, then from XML's own declaration, then from the zeros of UTF-16 between letters; else UTF-8.
  */
 import { behindMark } from './utf8.ts'
 
@@ -9,20 +8,20 @@ export { behindMark } from './utf8.ts'
 
 export type TextFormat = 'xml' | 'json' | 'ndjson' | 'csv'
 
-/** A label that a converter is made of; '' for UTF-8, where nothing is converted. */
+/** A label for a converter; '' for UTF-8, which is not converted. */
 export interface Encoding {
   label: string
   /** Bytes of the byte order mark. */
   mark: number
 }
 
-/** Remembers the last XML declaration seen: messages of one topic begin with the same bytes. */
+/** Remembers the last XML declaration: messages of one topic begin with the same bytes. */
 interface EncodingMemory {
   declaration: Buffer
   encoding: string
 }
 
-/** The encodings of documents of one dataset. `declared` is its `record.encoding`, '' for none. */
+/** Finds the encodings of documents of one dataset. `declared` is its `record.encoding`, '' for none. */
 export function createEncodingFinder(
   format: TextFormat,
   declared: string,
@@ -51,7 +50,7 @@ const UTF_8: Encoding = { label: '', mark: 3 }
 const UTF_16LE: Encoding = { label: 'utf-16le', mark: 2 }
 const UTF_16BE: Encoding = { label: 'utf-16be', mark: 2 }
 
-/** What a byte order mark says. */
+/** The encoding of a byte order mark. */
 function markedEncoding(b: Buffer, start: number, end: number): Encoding | undefined {
   const [c0, c1] = [b[start], b[start + 1]]
   if (c0 === 0xef && behindMark(b, start) > start) return UTF_8
@@ -60,13 +59,13 @@ function markedEncoding(b: Buffer, start: number, end: number): Encoding | undef
   return c0 === 0xfe && c1 === 0xff ? UTF_16BE : undefined
 }
 
-/** How much of a document is searched for the zeros of UTF-16. */
+/** How many bytes of a document are searched for the zeros of UTF-16. */
 const SEARCHED_BYTES = 1024
 
 /**
  * UTF-16 without a mark, by its zeros: the first two characters are ASCII, as in XML, JSON and most headers.
- * A header in another script has them at its delimiters only: four at least, all of them at the same side, in
- * every sixteenth character.
+ * A header in another script has ASCII only at its delimiters: at least four, all on the same side, in every
+ * sixteenth character.
  */
 function zerosOf(b: Buffer, start: number, end: number, format: TextFormat): string {
   const [c0, c1, c2, c3] = [b[start], b[start + 1], b[start + 2], b[start + 3]]
@@ -77,7 +76,7 @@ function zerosOf(b: Buffer, start: number, end: number, format: TextFormat): str
   return format === 'csv' ? zerosOfDelimiters(b, start, end) : ''
 }
 
-/** The byte order by which two bytes are one ASCII character; empty when they are none. */
+/** The byte order in which two bytes are one ASCII character. Empty if they are none. */
 function zeroOfPair(first: number, second: number): string {
   if ((first === 0) === (second === 0)) return ''
   return second === 0 ? 'utf-16le' : 'utf-16be'
@@ -101,7 +100,7 @@ function declaredInXml(b: Buffer, start: number, end: number, memory: EncodingMe
   const named =
     /\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._:-]*)["']/.exec(head.slice(0, close))?.[1].toLowerCase() ?? ''
   memory.declaration = Buffer.from(b.subarray(start, start + close + 2))
-  // It was read as bytes, so it cannot be UTF-16 whatever it says.
+  // It was read as bytes, so it cannot be UTF-16, whatever it states.
   memory.encoding = /^(utf-?8|utf-16.*)?$/.test(named) ? '' : named
   return memory.encoding
 }

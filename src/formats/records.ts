@@ -1,22 +1,22 @@
 /**
- * What every decoder fills: rows of spans over a slab, row-major, plus what was wrong with the shape of
- * single records. A cell is two numbers: start in the slab, and length (-1 when the field is absent).
+ * The output of every decoder: rows of spans over a slab, row-major, plus the faults in the shape of single
+ * records. A cell is two numbers: the start in the slab, and the length (-1 if the field is absent).
  */
 import { failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Slab } from '../core/slab.ts'
 
-/** `malformed`: the record itself, of a format whose records stand alone. */
+/** `malformed`: the record itself, in a format whose records stand alone. */
 export type ShapeIssueKind = 'repeated' | 'unexpected' | 'malformed'
 
 export interface ShapeIssue {
   row: number
   kind: ShapeIssueKind
-  /** Path below the record, as a declaration would write it: `author/@id`. */
+  /** Path below the record, as in a declaration: `author/@id`. */
   path: string
   start: number
   length: number
-  /** Of a malformed record; of an unexpected field that can become no column, why not. */
+  /** Why a record is malformed, or why an unexpected field cannot become a column. */
   reason?: string | undefined
 }
 
@@ -24,51 +24,45 @@ export interface Records {
   readonly width: number
   rows: number
   cells: Int32Array
-  /** Start and end of each record's own bytes in the slab, two numbers a row. */
+  /** Start and end of each record's own bytes in the slab, two numbers per row. */
   extents: Int32Array
-  /**
-   * The line of its document that each record starts on, counted from 1; 0 where lines mean nothing (XML,
-   * JSON).
-   */
+  /** The line of its document at which each record starts, from 1. 0 where lines mean nothing (XML, JSON). */
   lines: Int32Array
   issues: ShapeIssue[]
 }
 
-/** Why a document cannot be read on. */
+/** Why a document cannot be read further. */
 export interface DocumentFault {
   rule: 'malformed' | 'wrong_root'
   reason: string
-  /** Byte position in the slab; -1 where the reason says the place. */
+  /** Byte position in the slab. -1 if the reason states the place. */
   at: number
 }
 
-/** Text before and after a record; made when it is needed, where that costs something. */
+/** Text before and after a record. Built on demand where it is expensive. */
 export type Surroundings =
   | readonly [before: string, after: string]
   | (() => readonly [before: string, after: string])
 
-/**
- * Reads documents of one format: whole ones in the slab, and those that are larger than memory in windows.
- */
+/** Reads documents of one format: whole ones in the slab, and larger ones in windows. */
 export interface DocumentScanner {
-  /** Rows of the documents scanned since `records` was cleared; cells are spans of the slab given. */
+  /** Rows of the documents since `records` was cleared. Cells are spans of the given slab. */
   readonly records: Records
   /**
-   * What makes a small document that can be read again of the bytes of a row's record: the text before and
+   * Text that turns the bytes of a row's record into a small document that can be read again: before and
    * after them.
    */
   around(row: number): Surroundings
   /**
-   * Scans the document in [start, end) of the slab. Returns undefined, or why it cannot be read; then it
-   * added no rows. The byte at `end` may be overwritten for the time of the call: the slab must be larger
-   * than its input.
+   * Scans the document in [start, end) of the slab. Returns undefined, or its fault; then it added no rows.
+   * It may overwrite the byte at `end` during the call: the slab must be larger than its input.
    */
   scanMessage(slab: Slab, start: number, end: number): DocumentFault | undefined
-  /** Begins a document that comes in windows. */
+  /** Starts a document that comes in windows. */
   beginDocument(): void
   /**
-   * Scans the next window [start, end) of the document. `consumed` is where the next window must begin (a
-   * record is never split); rows are complete records. With `final`, the document must end here.
+   * Scans the next window [start, end) of the document. `consumed`: where the next window must start (a
+   * record is never split). Rows are complete records. With `final`, the document must end here.
    */
   scanWindow(slab: Slab, start: number, end: number, final: boolean): WindowScan
 }
@@ -76,13 +70,11 @@ export interface DocumentScanner {
 export interface WindowScan {
   consumed: number
   fault: DocumentFault | undefined
-  /**
-   * No more records had room: what is left of the window, also of the last one, is scanned by the next call.
-   */
+  /** No room for more records: the next call scans the rest of the window, also of the last one. */
   isFull: boolean
 }
 
-/** Rows that are decoded at a time: values times columns must not take memory without end. */
+/** Rows to decode at a time: values times columns must not take unlimited memory. */
 export function roomOf(width: number): number {
   const most = width > LIMITS.wideColumns ? LIMITS.blockCellsWide : LIMITS.blockCells
   return Math.max(1, Math.floor(most / Math.max(1, width)))
@@ -100,7 +92,7 @@ export function createRecords(width: number): Records {
   }
 }
 
-/** Opens a row with all fields absent and returns its number. */
+/** Opens a row with all fields absent, and returns its number. */
 export function addRow(records: Records): number {
   const row = records.rows
   const size = records.width * 2
@@ -112,7 +104,7 @@ export function addRow(records: Records): number {
   return row
 }
 
-/** Takes back all rows from `row` on, with their issues: a message is decoded whole or not at all. */
+/** Removes all rows from `row` on, with their issues: a message is decoded completely or not at all. */
 export function truncateRows(records: Records, row: number): void {
   records.rows = row
   while (records.issues.length > 0 && records.issues[records.issues.length - 1].row >= row)
@@ -125,8 +117,7 @@ export function clearRecords(records: Records): void {
 }
 
 /**
- * A record of many columns costs its width, however little is in it: rows without end must not take memory
- * without end.
+ * A record of many columns takes memory for its width, however little it contains. So rows must be limited.
  */
 function growCells(records: Records): void {
   const { cells, rows, width } = records

@@ -1,4 +1,4 @@
-/** The text of a sample: which encoding it has, and what it is when it is no text. */
+/** The text of a sample: its encoding, or its kind if it is no text. */
 import { isUtf8 } from 'node:buffer'
 import { announcedLength } from './utf8.ts'
 import type { OutlineFault, SampleText } from '../core/outline.ts'
@@ -6,17 +6,17 @@ import { HEAD_BYTES, foreignKind } from './signature.ts'
 
 export interface DecodedSample extends SampleText {
   /**
-   * For a declaration; empty where a reader finds out for itself: UTF-8, a byte order mark, an XML
+   * For a declaration. Empty if a reader finds the encoding itself: UTF-8, a byte order mark, an XML
    * declaration.
    */
   encoding: string
-  /** Places that are no UTF-8 in a text that is otherwise. */
+  /** Places that are not UTF-8 in a text that otherwise is. */
   broken: number
 }
 
-const UNPACK = 'Unpack it, and draft from a file in it.'
-const EXPORT = 'Export it as CSV or JSON, and draft from that.'
-const SHEET = 'Save the sheet as CSV UTF-8, and draft from that.'
+const UNPACK = 'Unpack it, and run the command with a file in it.'
+const EXPORT = 'Export it as CSV or JSON, and run the command with that file.'
+const SHEET = 'Save the sheet as CSV UTF-8, and run the command with that file.'
 const PACKED = /archive|bzip2|xz|lz4|snappy|compress/
 
 export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | OutlineFault {
@@ -31,7 +31,7 @@ export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | Outli
   if (declared !== '') return decodedBy(bytes, declared, cut, '')
   const text = whole.toString('utf8').replace(/^\uFEFF/, '')
   if (isUtf8(whole)) return refuseBinary({ text, cut, encoding: '', broken: 0 })
-  // Characters of UTF-8 outnumber what is none: the text was damaged, and is in no other encoding.
+  // Valid UTF-8 characters outnumber the broken ones: the text is damaged, but in no other encoding.
   const broken = text.match(/\uFFFD+/g)?.length ?? 0
   const valid = text.match(/[^\0-\x7f\uFFFD]+/g)?.length ?? 0
   return refuseBinary(
@@ -41,7 +41,7 @@ export function textOfSample(bytes: Buffer, cut: boolean): DecodedSample | Outli
   )
 }
 
-/** A sample that is no text, named as a stream names such a file. */
+/** The kind of a sample that is no text, as a stream names such a file. */
 function kindOf(bytes: Buffer): OutlineFault | undefined {
   const name = foreignKind(bytes.subarray(0, HEAD_BYTES))
   if (name === undefined) return undefined
@@ -49,7 +49,7 @@ function kindOf(bytes: Buffer): OutlineFault | undefined {
   return { reason: `it is ${name}`, instead: PACKED.test(name) ? UNPACK : EXPORT }
 }
 
-/** UTF-16 by its mark, or by the zeros that ASCII characters have in it. The length of the mark. */
+/** UTF-16 by its mark, or by the zeros of its ASCII characters. Also returns the length of the mark. */
 function encodingOf(bytes: Buffer): [encoding: string, mark: number] {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return ['utf-16le', 2]
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return ['utf-16be', 2]
@@ -87,7 +87,7 @@ function decodedBy(
     return { text: text.replace(/^\uFEFF/, ''), cut, encoding: declared, broken: 0 }
   } catch {
     return {
-      reason: `it is not valid ${encoding}, which it seems or says to be`,
+      reason: `it looks like ${encoding} or declares it, but is not valid ${encoding}`,
       instead: 'Convert it to UTF-8, for example: iconv -f ENCODING -t UTF-8.',
     }
   }
@@ -95,10 +95,10 @@ function decodedBy(
 
 function refuseBinary(sample: DecodedSample | OutlineFault): DecodedSample | OutlineFault {
   if ('reason' in sample || !/\0/.test(sample.text.slice(0, 65_536))) return sample
-  return { reason: 'it is binary data: it holds zero bytes and is no UTF-16', instead: EXPORT }
+  return { reason: 'it is binary data: it contains zero bytes and is not UTF-16', instead: EXPORT }
 }
 
-/** How many bytes are whole characters of UTF-8 when the end may be in the middle of one. */
+/** How many bytes are whole UTF-8 characters, if the end may be inside one. */
 function wholeCharacters(bytes: Buffer): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {
     const byte = bytes[bytes.length - back]

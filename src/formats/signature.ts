@@ -1,11 +1,11 @@
 /**
- * What a document is by its first bytes, where that is not text: compressed, or a file of another kind under
- * the wrong name.
+ * Recognizes by its first bytes a document that is no text: compressed, or a file of another kind under the
+ * wrong name.
  */
 
 export type Packing = 'gzip' | 'zstd'
 
-/** Bytes of a document that are looked at before any of it is read. */
+/** Bytes of a document that are checked before it is read. */
 export const HEAD_BYTES = 16_384
 
 export function packingOf(b: Uint8Array, start: number, end: number): Packing | undefined {
@@ -14,7 +14,7 @@ export function packingOf(b: Uint8Array, start: number, end: number): Packing | 
   if (end - start < 4) return undefined
   if (c0 === 0x28)
     return b[start + 1] === 0xb5 && b[start + 2] === 0x2f && b[start + 3] === 0xfd ? 'zstd' : undefined
-  // A frame that zstd skips; pzstd begins with one.
+  // A frame that zstd skips. pzstd writes one first.
   return (c0 & 0xf0) === 0x50 && b[start + 1] === 0x2a && b[start + 2] === 0x4d && b[start + 3] === 0x18
     ? 'zstd'
     : undefined
@@ -45,15 +45,17 @@ const MAGIC: [name: string, bytes: string, at?: number][] = [
   ['EBCDIC text', '\x4c\x6f\xa7\x94'],
 ]
 
-/** Names that a file of text may begin with: these are what they say when bytes follow that no text has. */
+/**
+ * A text file may begin with these words. They identify a format only if bytes follow that no text contains.
+ */
 const WORDS = new Set(['PAR1', 'PARE', 'ORC', 'FEA1', 'BZh'])
 
-/** First bytes of anything that is not text: most documents are told by this one look. */
+/** First bytes of everything that is no text: this one lookup clears most documents. */
 const FIRST = new Uint8Array(256)
 for (const [, text, at = 0] of MAGIC) if (at === 0) FIRST[text.charCodeAt(0)] = 1
 for (const byte of [0, 0x50, 0xff]) FIRST[byte] = 1
 
-/** The name of what the document is; undefined when it may be text. `head` is its beginning. */
+/** The kind of a document by its beginning. Undefined if it may be text. */
 export function foreignKind(head: Buffer): string | undefined {
   const first = head[0]
   if (FIRST[first] === 0 && head[1] !== 0 && head[257] !== 0x75) return undefined
@@ -96,14 +98,14 @@ function isUtf32(b: Buffer): boolean {
   return first !== undefined && (b.length < 8 || asciiOrder(b, 4) === first)
 }
 
-/** The order by which four bytes are one ASCII character. */
+/** The byte order in which four bytes are one ASCII character. */
 function asciiOrder(b: Buffer, at: number): 'little' | 'big' | undefined {
   if (b[at + 1] !== 0 || b[at + 2] !== 0) return undefined
   if (b[at] !== 0 && b[at + 3] === 0) return 'little'
   return b[at] === 0 && b[at + 3] !== 0 ? 'big' : undefined
 }
 
-/** Markup where data is expected: the page of an error or of a login that was saved as a file. */
+/** Markup instead of data: an error page or a login page that was saved as a file. */
 export function isHtml(head: Buffer): boolean {
   const first = head[0]
   if (first > 0x20 && first !== 0x3c && first !== 0xef) return false

@@ -1,6 +1,6 @@
 /**
- * gzip and zstd, whole messages and files of any size: several members or frames in a row, nothing else
- * behind them, and never more than the caller allows, so that a bomb is a fault and not the end of the
+ * gzip and zstd, for whole messages and files of any size: several members or frames in a row, nothing else
+ * after them, and never more than the caller allows. So a decompression bomb is a fault and does not end the
  * process.
  */
 import {
@@ -19,11 +19,11 @@ export interface UnpackFault {
   reason: string
 }
 
-/** The content of a whole message; a fault when it has more than `most` bytes. */
+/** The content of a whole message. A fault if it has more than `most` bytes. */
 export function unpackWhole(packed: Buffer, packing: Packing, most: number): Buffer | UnpackFault {
   try {
     const options = { maxOutputLength: most, info: true }
-    // The types of the library know no `info`, which says how much of the input was used.
+    // The types of the library lack `info`, which tells how much of the input was used.
     const unpacked = (packing === 'gzip'
       ? gunzipSync(packed, options)
       : zstdDecompressSync(packed, options)) as unknown as {
@@ -34,14 +34,14 @@ export function unpackWhole(packed: Buffer, packing: Packing, most: number): Buf
     return packed.subarray(used).some((byte) => byte !== 0) ? trailing(packing, used) : unpacked.buffer
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') return damaged(packing, error)
-    return { rule: 'too_large', reason: `it unpacks (${packing}) to more than ${most} bytes` }
+    return { rule: 'too_large', reason: `the ${packing} data decompresses to more than ${most} bytes` }
   }
 }
 
-/** No compressed byte of gzip stands for more. */
+/** No compressed byte of gzip expands to more. */
 const MOST_OF_GZIP = 1_032
 
-/** Whether the content of a whole file has more than `most` bytes. What is damaged has not. */
+/** Whether the content of a whole file has more than `most` bytes. False for damaged data. */
 export function unpacksToMore(packed: Buffer, most: number): boolean {
   const packing = packingOf(packed, 0, packed.length)
   if (packing === undefined || (packing === 'gzip' && packed.length * MOST_OF_GZIP <= most)) return false
@@ -55,7 +55,7 @@ export interface Unpacking {
   readonly fault: UnpackFault | undefined
 }
 
-/** The content of a file, as it is read: memory is bounded by a few chunks whatever it unpacks to. */
+/** The content of a file as a stream: memory stays at a few chunks, whatever its size. */
 export function unpackChunks(packed: AsyncIterable<Buffer>, packing: Packing): Unpacking {
   let fault: UnpackFault | undefined
   const fed: Fed = { bytes: 0, lastByte: 0, failure: undefined }
@@ -72,7 +72,7 @@ export function unpackChunks(packed: AsyncIterable<Buffer>, packing: Packing): U
         if (total > Math.max(LIMITS.recordBytes, engine.bytesWritten * LIMITS.unpackRatio)) {
           fault = {
             rule: 'too_large',
-            reason: `it unpacks (${packing}) to more than ${LIMITS.unpackRatio} times its size`,
+            reason: `the ${packing} data decompresses to more than ${LIMITS.unpackRatio} times its size`,
           }
           return
         }
@@ -99,12 +99,12 @@ const CHUNK_BYTES = 65_536
 
 interface Fed {
   bytes: number
-  /** Where the last byte lies that is not zero: padding may follow, and nothing else. */
+  /** The position of the last byte that is not zero: only padding may follow. */
   lastByte: number
   failure: unknown
 }
 
-/** Writes chunk by chunk and waits while the engine has enough. Never rejects: what fails is in `fed`. */
+/** Writes chunk by chunk, and waits while the engine has enough. Never rejects: failures are in `fed`. */
 async function feed(engine: Gunzip | ZstdDecompress, packed: AsyncIterable<Buffer>, fed: Fed): Promise<void> {
   const closed = new Promise<void>((done) => engine.once('close', done))
   try {
@@ -126,7 +126,7 @@ async function feed(engine: Gunzip | ZstdDecompress, packed: AsyncIterable<Buffe
 }
 
 function trailing(packing: Packing, used: number): UnpackFault {
-  return { rule: 'malformed', reason: `the ${packing} data ends at byte ${used}, and something else follows` }
+  return { rule: 'malformed', reason: `the ${packing} data ends at byte ${used}, but more bytes follow` }
 }
 
 function damaged(packing: Packing, error: unknown): UnpackFault {
@@ -135,7 +135,7 @@ function damaged(packing: Packing, error: unknown): UnpackFault {
     rule: 'malformed',
     reason:
       code === 'Z_BUF_ERROR'
-        ? `the ${packing} data ends too early: it was cut off`
+        ? `the ${packing} data is truncated`
         : `the ${packing} data is damaged: ${message}`,
   }
 }

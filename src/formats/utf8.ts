@@ -1,12 +1,12 @@
-/** UTF-8 as bytes: where a document's text begins, and where it is broken. */
+/** UTF-8 as bytes: where the text of a document begins, and where it is broken. */
 import { isUtf8 } from 'node:buffer'
 
-/** Where the document at `at` begins: behind the byte order mark of UTF-8 (EF BB BF) when it has one. */
+/** Where the document at `at` begins: after the byte order mark of UTF-8 (EF BB BF), if it has one. */
 export function behindMark(b: Uint8Array, at: number): number {
   return b[at] === 0xef && b[at + 1] === 0xbb && b[at + 2] === 0xbf ? at + 3 : at
 }
 
-/** `end`, or less when a character is cut off there: it may go on in the next window. */
+/** `end`, or less if a character is incomplete there: it may continue in the next window. */
 export function endOfCharacters(b: Uint8Array, from: number, end: number): number {
   for (let back = 1; back <= 3 && end - back >= from; back += 1) {
     const c = b[end - back]
@@ -17,10 +17,10 @@ export function endOfCharacters(b: Uint8Array, from: number, end: number): numbe
   return end
 }
 
-/** The first byte in [from, end) that begins no character of UTF-8; -1: there is none. */
+/** The first byte in [from, end) that starts no UTF-8 character. -1: there is none. */
 export function firstInvalid(b: Buffer, from: number, end: number): number {
   if (isUtf8(b.subarray(from, end))) return -1
-  // Halved until a piece is small: the platform's check is a hundred times quicker than ours.
+  // Halves until a piece is small: the platform's check is a hundred times faster than ours.
   let [low, high] = [from, end]
   while (high - low > 64) {
     const middle = endOfCharacters(b, low, (low + high) >> 1)
@@ -36,13 +36,13 @@ export function firstInvalid(b: Buffer, from: number, end: number): number {
   return low
 }
 
-/** Bytes of the character that begins with `c`; 0: none does. */
+/** Bytes of the character that starts with `c`. 0: no character does. */
 function lengthOf(c: number): number {
   if (c < 0x80) return 1
   return c < 0xc2 || c > 0xf4 ? 0 : announcedLength(c)
 }
 
-/** What is not UTF-8 in [start, end), which begins at byte `position` of its document. */
+/** The fault of the invalid UTF-8 in [start, end), which begins at byte `position` of its document. */
 export function invalidIn(bytes: Buffer, start: number, end: number, position: number): string | undefined {
   const found = firstInvalid(bytes, start, end)
   if (found < 0) return undefined
@@ -51,7 +51,10 @@ export function invalidIn(bytes: Buffer, start: number, end: number, position: n
   return `invalid UTF-8 at ${place}; if the file is windows-1252, declare record.encoding`
 }
 
-/** Bytes of a character as its first one announces them, which is at least 0xc0; it may still be invalid. */
+/**
+ * The length of a character that its first byte (at least 0xc0) announces. The character may still be
+ * invalid.
+ */
 export function announcedLength(first: number): number {
   if (first >= 0xf0) return 4
   return first >= 0xe0 ? 3 : 2

@@ -1,8 +1,8 @@
 /**
  * Backup and restore of an installation with the built-in PostgreSQL: the database as of one moment (an
- * online physical backup), then all files. Files are durable before the database says so and never change
- * under their names, so that everything the database knows is among what is copied after it. A manifest with
- * the hash of every file is written last: without it there is no backup.
+ * online physical backup), then all files. Files are durable before the database refers to them and never
+ * change under their names. So the copy has every file that the database refers to. A manifest with the hash
+ * of every file is written last: without it there is no backup.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
@@ -18,7 +18,7 @@ export interface BackupReport extends Record<string, unknown> {
   files: number
   bytes: number
   seconds: number
-  /** The database as it was then. */
+  /** The moment of the database. */
   as_of: string
 }
 
@@ -29,7 +29,7 @@ interface Manifest {
 }
 
 const MANIFEST = 'manifest.json'
-/** What a new start makes anew, or what is of this process only. */
+/** Files that a new start creates again, or that belong to this process only. */
 const LEFT_OUT = new Set([
   'postgres',
   'postgres.log',
@@ -48,7 +48,7 @@ const LEFT_OUT = new Set([
 const DATABASE_LEFT_OUT =
   /^(postmaster\.(pid|opts)|pg_wal|pg_replslot|pg_dynshmem|pg_notify|pg_serial|pg_snapshots|pg_stat_tmp|pg_subtrans)(\/|$)/
 
-/** Copies everything into an empty folder, beside a running service or without one. */
+/** Copies everything into an empty folder, with or without a running service. */
 export async function backup({
   home,
   target,
@@ -84,7 +84,7 @@ export async function backup({
 }
 
 /**
- * Checks every file of a backup, copies it into an empty home and lets the database recover once; a dry run
+ * Checks every file of a backup, copies it into an empty home, and lets the database recover once. A dry run
  * ends after the check.
  */
 export async function restore({
@@ -147,8 +147,8 @@ export async function verifyBackup(folder: string): Promise<Manifest> {
 }
 
 /**
- * An online backup by PostgreSQL's own steps: begin, copy whatever is there, end, then the log that makes it
- * whole.
+ * An online backup by PostgreSQL's own steps: begin, copy all files, end, then the log that makes them
+ * consistent.
  */
 async function copyDatabase(home: string, target: string, say: (text: string) => void): Promise<string> {
   const data = databaseFolder(home)

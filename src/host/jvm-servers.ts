@@ -1,4 +1,4 @@
-/** What servers have in common that we run from pinned jars: the jars, flags of their JVM, a port, an end. */
+/** The common parts of servers that run from pinned jars: the jars, JVM flags, a port, an end. */
 import { execFile, type ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
@@ -29,10 +29,12 @@ const OPENED = [
   'sun.security.action',
   'sun.util.calendar',
 ]
-/** What Spark needs opened on Java 17 and newer (org.apache.spark.launcher.JavaModuleOptions). */
+/**
+ * The packages that Spark needs opened on Java 17 and newer (org.apache.spark.launcher.JavaModuleOptions).
+ */
 export const SPARK_OPENS = OPENED.map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`)
 
-/** Where the jars of a part are, or will be. */
+/** The folder of a part's jars, whether it exists or not. */
 export function jarFolder(part: string): string {
   return join(settings().parts ?? join(PACKAGE_ROOT, '.headrace', 'parts'), part)
 }
@@ -79,7 +81,7 @@ export async function fetchJars(part: 'kafka' | 'spark' | 'hdfs'): Promise<strin
   return folder
 }
 
-/** Ends a server and waits until it is gone. */
+/** Ends a server and waits until its process is gone. */
 export async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((resolve) => child.once('exit', resolve))
@@ -88,13 +90,13 @@ export async function endProcess(child: ChildProcess, signal: 'SIGTERM' | 'SIGKI
 }
 
 /**
- * Ports for servers: below those that systems give to outgoing connections (Linux from 32768 on, others from
- * 49152). A port of theirs that is free now may be a connection's own when the server, which takes a second
- * to start, asks for it.
+ * Ports for servers, below those that systems give to outgoing connections (Linux from 32768 on, others from
+ * 49152). A port from that range that is free now may belong to a connection a second later, when the server
+ * has started.
  */
 const SERVER_PORTS = { first: 20_000, count: 12_000 }
 
-/** A port that nobody listens on now: the one that is wanted, if it is free. */
+/** A free port: the wanted one, if it is free. */
 export async function freePort(wanted?: number): Promise<number> {
   for (let tries = 1; ; tries += 1) {
     const port =

@@ -21,7 +21,7 @@ export interface Broker {
   readonly pid: number
   /** Ends the broker as an operator would. */
   stop(): Promise<void>
-  /** Ends it at once, with nothing flushed. */
+  /** Kills it at once; nothing is flushed. */
   kill(): Promise<void>
 }
 
@@ -31,16 +31,16 @@ export interface BrokerOptions {
   port?: number
   fresh?: boolean
   /**
-   * Further lines of server.properties. Ours start with #: `#listener=NAME`, `#advertised=HOST:PORT`,
+   * More lines for server.properties. Our own lines start with #: `#listener=NAME`, `#advertised=HOST:PORT`,
    * `#scram=...`.
    */
   properties?: string[]
   jvmOptions?: string[]
-  /** It goes on when this process ends; what it says is in broker.log of its folder. */
+  /** It continues when this process ends. Its output is in broker.log of its folder. */
   keep?: boolean
 }
 
-/** True when the machine has what the broker needs. */
+/** True if the machine has what the broker needs. */
 export async function canRunBroker(): Promise<boolean> {
   if (existsSync(jarFolder('kafka'))) return hasCommand('java')
   return (await hasCommand('java')) && (await hasCommand('mvn'))
@@ -102,7 +102,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 }
 
-/** `scram:USER:PASSWORD` among the options' properties becomes a credential of the new cluster. */
+/** A property `scram:USER:PASSWORD` of the options becomes a credential of the new cluster. */
 function scramArguments(options: BrokerOptions): string[] {
   const wanted = (options.properties ?? []).filter((line) => line.startsWith('#scram='))
   return wanted.flatMap((line) => ['--add-scram', line.slice('#scram='.length)])

@@ -1,6 +1,6 @@
 /**
- * One job of a kind per dataset on this machine: a friendly refusal before two writers meet at the table,
- * where marks would stop one of them anyway. The lock of a dead process is taken over.
+ * One job of a kind per dataset on this machine. The lock refuses a second writer early; the marks of the
+ * table would stop one of the two anyway. The lock of a dead process is taken over.
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { HeadraceError, failure, reasonOf, storageFailure } from '../core/errors.ts'
 import { hasCode, retry } from '../core/waiting.ts'
 
-/** `home`: the folder that runs of one installation share. */
+/** `home`: the folder that the runs of one installation share. */
 export async function lockJob(home: string, job: string): Promise<() => Promise<void>> {
   const folder = join(home, 'locks')
   const path = join(folder, `${job.replaceAll(' ', '-')}.lock`)
@@ -33,10 +33,13 @@ export async function lockJob(home: string, job: string): Promise<() => Promise<
   throw failure('job_running', { job, pid: 'unknown', since: 'just now' })
 }
 
-/** Others may take over the same dead one's lock, and let go of theirs, meanwhile. */
+/** Meanwhile, others may take over the same dead lock and release it. */
 const ATTEMPTS = 5
 
-/** A second name of a whole file: a lock that is there says whose it is. False when the name is taken. */
+/**
+ * Links a complete file to the name of the lock, so an existing lock always names its holder. False if the
+ * name is taken.
+ */
 async function take(own: string, path: string): Promise<boolean> {
   try {
     await link(own, path)
@@ -48,8 +51,8 @@ async function take(own: string, path: string): Promise<boolean> {
 }
 
 /**
- * One at a time removes what a dead process left: between a look at it and its removal nobody else can have
- * put a live one in its place.
+ * One process at a time removes a dead lock: between its check and the removal, nobody else can put a live
+ * lock in its place.
  */
 async function removeDead(path: string, own: string): Promise<void> {
   const guard = `${path}.takeover`
@@ -72,8 +75,8 @@ async function isDead(path: string): Promise<boolean> {
 const POLL_MS = 500
 
 /**
- * Takes the lock when its holder lets go of it, within `waitMs`: jobs of the service that fill one dataset
- * run one after the other. Throws `job_running` after that time, or at the signal.
+ * Takes the lock when its holder releases it, within `waitMs`: jobs of the service that fill one dataset run
+ * one after the other. Throws `job_running` after that time, or at the signal.
  */
 export async function lockJobWithin(
   home: string,
@@ -105,7 +108,7 @@ interface Holder {
   started?: string
 }
 
-/** Undefined when there is none. Earlier versions left one unreadable when they died at the wrong moment. */
+/** Undefined if there is none. Earlier versions left an unreadable lock if they died at the wrong moment. */
 async function readHolder(path: string): Promise<Holder | 'unreadable' | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Holder
@@ -115,8 +118,8 @@ async function readHolder(path: string): Promise<Holder | 'unreadable' | undefin
 }
 
 /**
- * Whether the holder still runs. A number alone does not say: it may be another process by now (then it
- * started at another time), or a dead one that nobody has waited for (a zombie answers signals).
+ * Whether the holder still runs. The process ID alone does not tell: it may belong to another process by now
+ * (with another start time), or to a dead one that nobody has waited for (a zombie answers signals).
  */
 function isAlive({ pid, started }: Holder): boolean {
   if (pid === process.pid) return false
@@ -133,8 +136,7 @@ function isAlive({ pid, started }: Holder): boolean {
 const DEAD = 'dead'
 
 /**
- * When a process started, in ticks since boot (proc(5), fields 3 and 22 of stat); undefined where there is no
- * /proc.
+ * When a process started, in ticks since boot (proc(5), fields 3 and 22 of stat). Undefined without /proc.
  */
 function startOf(pid: number): string | undefined {
   if (!existsSync('/proc/self/stat')) return undefined

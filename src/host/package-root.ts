@@ -1,6 +1,6 @@
 /**
- * Where the project, or the installed package, lies: both have datasets/ and deploy/ beside the code's
- * folder.
+ * The root of the project or of the installed package: both have datasets/ and deploy/ next to the folder of
+ * the code.
  */
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,7 @@
-/** The data folder of the built-in PostgreSQL: made once, whole or not at all, with its owner's login. */
+/**
+ * The data folder of the built-in PostgreSQL: created once, completely or not at all, with the login of its
+ * owner.
+ */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -15,12 +18,12 @@ const run = promisify(execFile)
 
 export const OWNER = 'headrace_owner'
 
-/** Creates the data folder once, whole or not at all; returns the owner's password. */
+/** Creates the data folder once, completely or not at all. Returns the password of the owner. */
 export async function createCluster(programs: string, data: string, user: ServerUser): Promise<string> {
   const known = textOf(`${data}.login`).trim()
   const password = known === '' ? randomBytes(24).toString('base64url') : known
   if (existsSync(join(data, 'PG_VERSION'))) {
-    // The data are whole, whatever became of the login: a new one is set, nothing is made anew.
+    // The data are complete, even if the login was lost: set a new one, and keep the data.
     if (known === '') await setLogin(programs, data, user, password)
     return password
   }
@@ -40,14 +43,14 @@ export async function createCluster(programs: string, data: string, user: Server
 
 interface Initialization {
   programs: string
-  /** Where it is made; `data` is where it will lie. */
+  /** Where it is created. `data` is its later place. */
   work: string
   data: string
   user: ServerUser
   password: string
 }
 
-/** Runs initdb. It takes the password from a file: arguments are for all to see. */
+/** Runs initdb, which reads the password from a file: all users can see arguments. */
 async function initialize({ programs, work, data, user, password }: Initialization): Promise<void> {
   const passwordFile = `${work}.password`
   await writeFile(passwordFile, password, { mode: 0o600 })
@@ -75,7 +78,7 @@ async function initialize({ programs, work, data, user, password }: Initializati
   }
 }
 
-/** Sets the owner's password on a cluster that does not run, by the server's single-user mode. */
+/** Sets the owner's password on a stopped cluster, in the single-user mode of the server. */
 async function setLogin(programs: string, data: string, user: ServerUser, password: string): Promise<void> {
   await endLeftover(data)
   const single = run(join(programs, 'postgres'), ['--single', '-D', data, 'postgres'], { ...user, cwd: data })
@@ -84,7 +87,10 @@ async function setLogin(programs: string, data: string, user: ServerUser, passwo
   await writeWhole(`${data}.login`, `${password}\n`)
 }
 
-/** The server of a data folder, by its own file; a number that is another process by now is none. */
+/**
+ * The server of a data folder, by its own file. A process ID that now belongs to another process does not
+ * count.
+ */
 export function runningServer(data: string): { pid: number; port: string } | undefined {
   const [first, , , port] = textOf(join(data, 'postmaster.pid')).split('\n')
   const pid = Number(first)
@@ -101,6 +107,6 @@ export async function endLeftover(data: string): Promise<void> {
     process.kill(running.pid, 'SIGINT')
     await waitUntil(() => !existsSync(join(data, 'postmaster.pid')), { everyMs: 50, withinMs: END_MS })
   } catch {
-    // It ended meanwhile.
+    // It has ended in the meantime.
   }
 }

@@ -1,10 +1,10 @@
 /**
  * The built-in PostgreSQL: the real server from an npm package, with its data in the home of this
- * installation, durable (fsync on) and reachable from this machine only. Who brings a server of their own
- * gives its URL instead.
+ * installation, durable (fsync on) and reachable from this machine only. To use your own server, give its URL
+ * instead.
  *
- * PostgreSQL refuses to run as root. Root therefore starts it as an unprivileged system user, with its
- * programs and its data where that user can reach them.
+ * PostgreSQL refuses to run as root. So root starts it as an unprivileged system user, with its programs and
+ * its data where that user can reach them.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { chmod, open, readFile } from 'node:fs/promises'
@@ -23,19 +23,19 @@ export interface PostgresServer {
   /** `postgres://owner:password@127.0.0.1:port/headrace`: a superuser of this server only. */
   readonly url: string
   readonly pid: number
-  /** Where its data lie. */
+  /** The folder of its data. */
   readonly folder: string
-  /** Resolves when the server has ended, asked or not. */
+  /** Resolves when the server has ended, whether requested or not. */
   readonly ended: Promise<void>
   /** Ends sessions and writes a checkpoint: the next start needs no recovery. */
   stop(): Promise<void>
-  /** As a crash would. */
+  /** Ends it like a crash. */
   kill(): Promise<void>
 }
 
 export interface PostgresOptions {
   /**
-   * Folder of the installation; the data lie in `postgres/` below it unless the server's user cannot reach
+   * Folder of the installation. The data are in `postgres/` below it, unless the server's user cannot reach
    * that.
    */
   home: string
@@ -45,8 +45,8 @@ export interface PostgresOptions {
 }
 
 /**
- * Starts the server, creating its data folder the first time (about a second). One that a crash left behind
- * is ended first.
+ * Starts the server, and creates its data folder the first time (about a second). A server that a crash left
+ * behind is ended first.
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const user = serverUser()
@@ -82,12 +82,12 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   return { url, pid: child.pid as number, folder: data, ended, stop: end('SIGINT'), kill: end('SIGQUIT') }
 }
 
-/** Where the data of a home's server lie, or will. */
+/** The data folder of a home's server, whether it exists or not. */
 export function databaseFolder(home: string): string {
   return reachableFolder(join(home, 'postgres'), serverUser())
 }
 
-/** The owner's URL of a home's server that runs now, whoever started it. */
+/** The owner's URL of a home's running server, whoever started it. */
 export async function ownerUrl(home: string): Promise<string | undefined> {
   const data = databaseFolder(home)
   const running = runningServer(data)
@@ -97,7 +97,7 @@ export async function ownerUrl(home: string): Promise<string | undefined> {
   )
 }
 
-/** Makes files the server's own, where it runs as another user. */
+/** Gives files to the server's user, if that is another user. */
 export async function giveToServer(data: string): Promise<void> {
   const { uid, gid } = serverUser()
   await chmod(data, 0o700)
@@ -106,18 +106,18 @@ export async function giveToServer(data: string): Promise<void> {
 
 const DATABASE = 'headrace'
 
-/** One machine's server: small, durable, from this machine only. */
+/** A server for one machine: small, durable, reachable from this machine only. */
 const SETTINGS: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
-  // The first change of a page after a checkpoint writes the whole page to the log: fewer checkpoints and
-  // smaller pages.
+  // The first change of a page after a checkpoint writes the whole page to the log. So have fewer checkpoints
+  // and smaller pages.
   wal_compression: 'on',
   max_wal_size: '2GB',
-  // What a backup that is being made may still need.
+  // A running backup may still need it.
   wal_keep_size: '1GB',
   checkpoint_timeout: '15min',
   shared_buffers: '128MB',
@@ -145,7 +145,7 @@ async function waitUntilReady(child: ChildProcess, port: number, log: string): P
   })
 }
 
-/** A server that is ready refuses a wrong password; one that starts or recovers says so instead (57P03). */
+/** A ready server refuses a wrong password; one that starts or recovers reports that instead (57P03). */
 async function refusesPassword(port: number): Promise<boolean> {
   const login = { user: OWNER, database: 'postgres', password: 'not-the-password' }
   const client = new pg.Client({ host: '127.0.0.1', port, ...login })

@@ -1,6 +1,6 @@
 /**
- * The user that PostgreSQL runs as, and where that user can reach its programs and its data: PostgreSQL
- * refuses to run as root, and other users may not enter root's own folders.
+ * The user that PostgreSQL runs as, and places where that user can reach its programs and its data:
+ * PostgreSQL refuses to run as root, and other users may not enter root's own folders.
  */
 import { existsSync, statSync } from 'node:fs'
 import { cp, readFile, symlink, writeFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ export interface ServerUser {
   gid?: number
 }
 
-/** The user to run as: ours, or for root the first of these system users that exists. */
+/** The user to run as: our own, or for root the first of these system users that exists. */
 export function serverUser(): ServerUser {
   if (process.getuid?.() !== 0) return {}
   const users = new Map(
@@ -58,7 +58,7 @@ export function packagedPrograms(): string {
   }
 }
 
-/** Whether others than the owner may pass through a folder and all above it. */
+/** Whether users other than the owner may pass through a folder and all folders above it. */
 function isPassable(path: string): boolean {
   for (let at = path; ; at = dirname(at)) {
     if (existsSync(at) && (statSync(at).mode & 0o001) === 0) return false
@@ -66,10 +66,10 @@ function isPassable(path: string): boolean {
   }
 }
 
-/** Where root's server keeps what its user cannot reach in root's own folders. */
+/** Where root's server keeps files that its user cannot reach in root's own folders. */
 const SHARED_PLACE = '/var/lib/headrace'
 
-/** The folder itself where the user can reach it, else one in the shared place that is named for it. */
+/** The folder itself if the user can reach it, else a folder with a derived name in the shared place. */
 export function reachableFolder(path: string, user: ServerUser): string {
   return user.uid === undefined || isPassable(dirname(path))
     ? path
@@ -77,7 +77,7 @@ export function reachableFolder(path: string, user: ServerUser): string {
 }
 
 /**
- * The programs, copied where the server's user can run them when it must be, with the links that the package
+ * The programs, copied if necessary to where the server's user can run them, with the links that the package
  * lists but npm drops.
  */
 export async function reachablePrograms(bin: string, user: ServerUser): Promise<string> {

@@ -1,4 +1,4 @@
-/** What a process and all below it have used, as the operating system counts it (proc(5)). */
+/** The use of a process and all its descendants, as the operating system counts it (proc(5)). */
 import { readFileSync, readdirSync } from 'node:fs'
 
 export interface Measured {
@@ -10,8 +10,8 @@ export interface Measured {
 const TICK_MICROS = 10_000n
 
 /**
- * CPU time so far, of ended descendants too, and resident memory now. Undefined when the process is gone or
- * there is no /proc.
+ * CPU time so far, including ended descendants, and present resident memory. Undefined if the process is gone
+ * or there is no /proc.
  */
 export function measure(pid: number): Measured | undefined {
   const own = statOf(pid)

@@ -1,6 +1,6 @@
 /**
- * The settings file: headrace.yaml. Its keys are names of settings, in snake or kebab case; keys that begin
- * alike may be nested: `oidc: { issuer: ... }` is `oidc_issuer`.
+ * The settings file: headrace.yaml. Its keys are names of settings, in snake or kebab case. You can nest keys
+ * that start alike: `oidc: { issuer: ... }` is `oidc_issuer`.
  */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

@@ -30,7 +30,7 @@ export async function openSettingsFile(option?: string): Promise<void> {
   }
 }
 
-/** A path as the environment has it: any text is one, whatever is wrong with other settings. */
+/** A path from the environment. Any text is a path, whatever is wrong with other settings. */
 const pathIn = (name: 'config' | 'home'): string | undefined =>
   settingInForce(name, { variables: process.env }).value as string | undefined
 
@@ -82,7 +82,7 @@ export function foreignVariable(name: ForeignVariable): string | undefined {
   return process.env[name] || undefined
 }
 
-/** The settings that `reader` reads, as far as they are set, as variables for its process. */
+/** The settings that `reader` reads and that are set, as variables for its process. */
 export function variablesFor(reader: SettingReader): Record<string, string> {
   const isRead = (name: SettingName): boolean => rowOf(name).readBy.includes(reader)
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 /**
- * A Spark Connect server of our own on this machine, from the pinned jars in deploy/jars/spark: what `spark:
- * local[n]` and the tests run. No Python, no Spark installation.
+ * A local Spark Connect server from the pinned jars in deploy/jars/spark, for `spark: local[n]` and the
+ * tests. It needs no Python and no Spark installation.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -15,10 +15,10 @@ import { retry } from '../core/waiting.ts'
 
 export interface SparkServer {
   readonly address: string
-  /** Only who has it may use the server. */
+  /** Required to use the server. */
   readonly token: string
   readonly pid: number
-  /** Resolves when the server has ended, whoever ended it. */
+  /** Resolves when the server has ended, for whatever reason. */
   readonly ended: Promise<void>
   stop(): Promise<void>
   kill(): Promise<void>
@@ -65,7 +65,7 @@ export async function startSparkServer(options: SparkServerOptions): Promise<Spa
     ...Object.entries(serverSettings(options, port)).flatMap(([key, value]) => ['--conf', `${key}=${value}`]),
     'spark-internal',
   ]
-  // The token travels in the environment: arguments can be read by everybody on the machine.
+  // The token travels in the environment: all users of the machine can read arguments.
   const child = spawn('java', [...jvm, ...main], {
     cwd: options.folder,
     env: inheritedEnvironment({
@@ -99,7 +99,7 @@ function serverSettings(
     'spark.master': master,
     'spark.connect.grpc.binding.address': '127.0.0.1',
     'spark.connect.grpc.binding.port': String(port),
-    // Executors of a cluster elsewhere must find the driver: Spark asks the machine for its name then.
+    // Executors elsewhere must find the driver; for them, Spark asks the machine for its name.
     ...(master.startsWith('local')
       ? { 'spark.driver.bindAddress': '127.0.0.1', 'spark.driver.host': '127.0.0.1' }
       : {}),
@@ -136,19 +136,22 @@ export async function localSubmit(
   }
 }
 
-/** Workers that a server starts look for jars in a Spark installation: a folder that links to ours is one. */
+/**
+ * Workers that a server starts look for jars in a Spark installation: a folder with links to our jars is
+ * enough.
+ */
 function sparkHome(folder: string, jars: string): Record<string, string> {
   const home = join(folder, 'spark-home')
   mkdirSync(home, { recursive: true })
   rmSync(join(home, 'jars'), { force: true })
   symlinkSync(jars, join(home, 'jars'))
-  // Without it the launcher looks for folders of Spark's own build.
+  // Without it, the launcher looks for folders of Spark's own build.
   return { SPARK_HOME: home, SPARK_SCALA_VERSION: '2.13' }
 }
 
 /**
- * Where Spark finds the S3 server that we find. The login stays where it is, in the environment or the files
- * of AWS tools: Spark shows its settings to everybody who may look at a job.
+ * The settings with which Spark finds the same S3 server as we do. The login stays in the environment or in
+ * the files of AWS tools: Spark shows its settings to everybody who may see a job.
  */
 function storageSettings(): Record<string, string> {
   const endpoint = foreignVariable('AWS_ENDPOINT_URL_S3') ?? foreignVariable('AWS_ENDPOINT_URL')
@@ -166,7 +169,7 @@ function storageSettings(): Record<string, string> {
 }
 
 /**
- * A port that is open says little: a killed server's answers for a moment more. Only an answered question
+ * An open port proves little: the port of a killed server answers a moment longer. Only an answered request
  * counts.
  */
 export async function waitForServer(

@@ -1,7 +1,7 @@
-/** Small files of the system (/proc, /etc) and of servers, which may be gone by the time one looks. */
+/** Small files of the system (/proc, /etc) and of servers, which may disappear at any moment. */
 import { readFileSync } from 'node:fs'
 
-/** Content of a file, empty when it is not there. */
+/** Content of a file. Empty if the file does not exist. */
 export function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8')

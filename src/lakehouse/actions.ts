@@ -1,15 +1,14 @@
 /**
  * The actions of a Delta Lake log entry that we read and write (Delta protocol: "Actions"). Reader version 1,
- * writer version 2; anything beyond is refused by name, because a reader that skips a feature shows wrong
- * rows.
+ * writer version 2. Anything beyond is refused with an error: a reader that skips a feature shows wrong rows.
  */
 import { failure } from '../core/errors.ts'
 import { encodePath } from '../core/table-schema.ts'
 
 export interface AddAction {
-  /** As `encodePath` spells it. */
+  /** Spelled as `encodePath` does. */
   path: string
-  /** As the log spells it, where that is otherwise: others compare texts. */
+  /** The spelling in the log, if it differs: other writers compare texts. */
   loggedPath?: string
   partitionValues: Record<string, string | null>
   size: number
@@ -53,7 +52,7 @@ export interface TxnAction {
   lastUpdated?: number | null
 }
 
-/** By this an entry says that it is ours. */
+/** Marks an entry as ours. */
 export const ENGINE = 'headrace'
 
 export interface CommitInfo {
@@ -61,7 +60,7 @@ export interface CommitInfo {
   operation: string
   operationParameters: Record<string, string>
   engineInfo: string
-  /** Unique per attempt: how a writer recognises its own entry. */
+  /** Unique per attempt: a writer recognizes its own entry by it. */
   txnId: string
   isBlindAppend?: boolean
   headrace?: Record<string, unknown>
@@ -102,7 +101,7 @@ export function readEntry(bytes: Buffer, root: string, version: number): Action[
   }
 }
 
-/** Refuses tables that need more than we know. */
+/** Refuses tables that need features beyond ours. */
 export function checkProtocol(protocol: ProtocolAction, root: string): void {
   if (protocol.minReaderVersion <= 1 && protocol.minWriterVersion <= 2) return
   const features = [...(protocol.readerFeatures ?? []), ...(protocol.writerFeatures ?? [])].join(', ')
@@ -111,8 +110,8 @@ export function checkProtocol(protocol: ProtocolAction, root: string): void {
 }
 
 /**
- * Refuses files outside of the table's folder: absolute paths, as the log of a shallow clone has them, and
- * `..`. Joined to the root they would be missing, or another table's.
+ * Refuses files outside the table's folder: absolute paths, as in the log of a shallow clone, and `..`.
+ * Joined to the root, such a file would be missing or belong to another table.
  */
 export function checkPaths(actions: Action[], root: string): void {
   for (const { add } of actions) {
@@ -131,14 +130,14 @@ export function decodePath(path: string): string {
   try {
     return decodeURIComponent(path)
   } catch {
-    // A writer that does not encode: a lone % stands for itself.
+    // A writer that does not encode: a lone % is itself.
     return path
   }
 }
 
 /**
- * The action as it was read, with its path as we spell it: a file may be added under one spelling and removed
- * under another.
+ * The action as read, with its path in our spelling: a file may be added under one spelling and removed under
+ * another.
  */
 export function spelledAlike(action: Action): Action {
   if (action.add !== undefined) return { ...action, add: withOurPath(action.add) }
@@ -150,7 +149,7 @@ function withOurPath<A extends AddAction | RemoveAction>(action: A): A {
   return path === action.path ? action : { ...action, path, loggedPath: action.path }
 }
 
-/** The action as it goes into the log. */
+/** The action as the log has it. */
 export function asLogged<A extends AddAction | RemoveAction>({
   loggedPath,
   ...action

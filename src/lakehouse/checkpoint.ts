@@ -1,7 +1,7 @@
 /**
  * Checkpoints: the state of a table as one Parquet file, so that opening it does not replay every entry since
- * the beginning. Written by size of the log since the last one, not every ten entries: a stream commits each
- * second.
+ * the beginning. A checkpoint is due by the size of the log since the last one, not every ten entries: a
+ * stream commits each second.
  */
 import { parquetReadObjects, type AsyncBuffer, type SchemaElement } from 'hyparquet'
 import { ByteWriter, parquetWrite } from 'hyparquet-writer'
@@ -14,9 +14,9 @@ import type { Checkpoint } from './log-files.ts'
 
 const POINTER = '_delta_log/_last_checkpoint'
 /**
- * How long removed files are remembered, unless delta.deletedFileRetentionDuration says: as long as vacuum
- * spares them by default. A stream with a commit a second removes 86,400 files a day; Delta's week would be
- * most of each checkpoint.
+ * How long removed files are remembered, unless delta.deletedFileRetentionDuration is set: as long as vacuum
+ * spares them by default. A stream with a commit per second removes 86,400 files a day; Delta's default of a
+ * week would fill most of each checkpoint.
  */
 const TOMBSTONE_MS = 86_400_000
 
@@ -85,7 +85,7 @@ const SCHEMA: SchemaElement[] = [
 const COLUMNS = ['txn', 'add', 'remove', 'metaData', 'protocol'] as const
 
 /**
- * Writes the checkpoint of a snapshot and points readers to it. Safe to repeat; readers without it replay
+ * Writes the checkpoint of a snapshot and points readers to it. Safe to repeat. Readers without it replay
  * entries.
  */
 export async function writeCheckpoint(store: ObjectStore, snapshot: Snapshot): Promise<void> {
@@ -134,7 +134,7 @@ function checkpointRows(snapshot: Snapshot): Record<string, unknown>[] {
   ]
 }
 
-/** Also what keeps a process that runs for weeks from remembering every file that ever was. */
+/** Also keeps a process that runs for weeks from remembering every file that ever existed. */
 function forgetTombstones(snapshot: Snapshot): void {
   const oldest =
     snapshot.timestampMs -
@@ -154,9 +154,8 @@ const UNIT_MS: Record<string, number> = {
 }
 
 /**
- * A duration of a table property in milliseconds, as Spark reads it: `interval 1 week 2 days`, `30 days`.
- * Undefined without a setting; one that cannot be read keeps everything, since nothing says how little it may
- * be.
+ * The duration of a table property in milliseconds, as Spark reads it: `interval 1 week 2 days`, `30 days`.
+ * Undefined without the property. An unreadable value keeps everything, because nothing states a lower bound.
  */
 export function durationMs(setting: string | undefined): number | undefined {
   if (setting === undefined) return undefined
@@ -182,8 +181,9 @@ export async function pointedVersion(store: ObjectStore): Promise<number | undef
 }
 
 /**
- * The checkpoints among the names of a log's files that we can read, oldest first, up to a version. Of one in
- * parts all parts must be there; one under a random name (a V2 checkpoint) is none of them.
+ * The checkpoints that we can read among the names of a log's files, oldest first, up to a version. A
+ * multi-part checkpoint counts only if all its parts are there. One with a random name (a V2 checkpoint) does
+ * not count.
  */
 export function checkpointsAmong(names: string[], until = Infinity): Checkpoint[] {
   const found = new Map<string, { version: number; parts: number; names: string[] }>()
@@ -201,7 +201,7 @@ export function checkpointsAmong(names: string[], until = Infinity): Checkpoint[
     .toSorted((a, b) => a.version - b.version)
 }
 
-/** Completes the removed files that the snapshot remembers. */
+/** Loads the removed files that the snapshot has not read yet. */
 export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Promise<void> {
   if (snapshot.unreadTombstones === undefined) return
   const actions = (await readCheckpoint(store, snapshot.unreadTombstones, ['remove'])) ?? []
@@ -211,10 +211,10 @@ export async function loadTombstones(store: ObjectStore, snapshot: Snapshot): Pr
   snapshot.unreadTombstones = undefined
 }
 
-/** What a state consists of, without the files that are gone. */
+/** The parts of a state, without removed files. */
 const STATE_COLUMNS = ['txn', 'add', 'metaData', 'protocol']
 
-/** Reads these columns of a checkpoint as actions; undefined when a file of it is missing. */
+/** Reads these columns of a checkpoint as actions. Undefined if one of its files is missing. */
 export async function readCheckpoint(
   store: ObjectStore,
   { version, names }: Checkpoint,

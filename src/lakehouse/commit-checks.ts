@@ -1,6 +1,6 @@
 /**
- * What must hold of the table, and of the files that a commit names, before an entry is written; looked at
- * anew before every attempt.
+ * What must be true of the table, and of the files in a commit, before an entry is written. Checked again
+ * before every attempt.
  */
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
@@ -9,7 +9,7 @@ import { decodePath } from './actions.ts'
 import { columnsOf, type Snapshot } from './snapshot.ts'
 import type { CommitRequest } from '../core/commit-request.ts'
 
-/** Throws what forbids that the request becomes the next entry after this state. */
+/** Throws the reason why the request cannot become the next entry after this state. */
 export async function checkCommit(
   store: ObjectStore,
   snapshot: Snapshot,
@@ -38,13 +38,13 @@ function checkExpected(
   }
 }
 
-/** Throws `append_only` for a table whose property `delta.appendOnly` forbids that rows go. */
+/** Throws `append_only` if the table property `delta.appendOnly` forbids removing rows. */
 export function checkRemovable(store: ObjectStore, { metadata }: Snapshot): void {
   if (metadata.configuration['delta.appendOnly']?.toLowerCase() === 'true')
     throw failure('append_only', { path: store.root })
 }
 
-/** A table may forbid that rows go (`delta.appendOnly`), or say what they must be, in Spark's own SQL. */
+/** A table may forbid removing rows (`delta.appendOnly`), or constrain them in Spark's own SQL. */
 function checkChangeable(store: ObjectStore, snapshot: Snapshot, request: CommitRequest): void {
   if (request.removes.length > 0) checkRemovable(store, snapshot)
   if (request.adds.length === 0) return
@@ -57,7 +57,8 @@ function checkChangeable(store: ObjectStore, snapshot: Snapshot, request: Commit
 }
 
 /**
- * A file that somebody else removed meanwhile cannot be removed again: its rows would come back or double.
+ * A file that another writer removed meanwhile cannot be removed again: its rows would come back or be
+ * duplicated.
  */
 function checkRemoves(store: ObjectStore, snapshot: Snapshot, removes: string[]): void {
   for (const path of removes)
@@ -73,8 +74,9 @@ function checkRemoves(store: ObjectStore, snapshot: Snapshot, removes: string[])
 const LOOKED_AT_ONCE = 64
 
 /**
- * Who waits for storage, or is stopped, for longer than the grace period of a vacuum finds its files gone: a
- * commit that named them would make the table unreadable, and its marks would say that the rows are in.
+ * A writer that waits for storage, or is stopped, for longer than the grace period of a vacuum finds its
+ * files gone. A commit with such files would make the table unreadable, and its marks would claim that the
+ * rows are in.
  */
 async function checkThere(store: ObjectStore, adds: DataFile[]): Promise<void> {
   const placed = adds.filter((file) => file.placed)

@@ -1,6 +1,6 @@
 /**
- * The log entry of a commit: what is asked for, laid over the table's state at the moment of the attempt, as
- * the actions that the log keeps.
+ * The log entry of a commit: the request, applied to the table's state at the moment of the attempt, as
+ * actions of the log.
  */
 import { randomUUID } from 'node:crypto'
 import type { DataFile, TableColumn, TableSchema } from '../core/table-schema.ts'
@@ -16,7 +16,7 @@ import {
 import { columnsOf, schemaString, type Snapshot } from './snapshot.ts'
 import type { CommitRequest } from '../core/commit-request.ts'
 
-/** A request under the name by which its entry is found again in the log. */
+/** A request with the name by which its entry can be found in the log. */
 export type NamedCommit = CommitRequest & { id: string }
 
 /** The first entry of a table. */
@@ -37,7 +37,7 @@ export function creationActions(
   return [{ commitInfo: info }, { protocol: PROTOCOL }, { metaData }]
 }
 
-/** The entry that makes the commit, when it is the next one after this state. */
+/** The entry of the commit, if it becomes the next one after this state. */
 export function commitActions(request: NamedCommit, snapshot: Snapshot, nowMs: number): Action[] {
   const dataChange = request.dataChange ?? true
   return [

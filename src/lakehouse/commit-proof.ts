@@ -1,6 +1,6 @@
 /**
- * The proof, after an entry was created, that it continues the log as all others see it; one that does not is
- * taken back.
+ * Proves, after an entry was created, that it continues the log as all other writers see it. If not, takes it
+ * back.
  */
 import { HeadraceError } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
@@ -11,10 +11,9 @@ import { createLogReader, overtakenAt, type LogReader } from './log-reader.ts'
 import type { CommitRequest } from '../core/commit-request.ts'
 
 /**
- * Proves that the entry which was just created continues the log: whoever slept between the last look and the
- * creation may have found a name free again that log clean-up had deleted. Such an entry is taken back;
- * readers start behind it and never see it. Whoever slept after the creation finds the same log, and its
- * commit in the newest state.
+ * Proves that the new entry continues the log. A writer that slept between its last look and the creation may
+ * have used a name that log clean-up had freed. Such an entry is taken back; readers start after it and never
+ * see it. A writer that slept after the creation finds the same log, and its commit in the newest state.
  */
 export async function proveContinues(
   store: ObjectStore,
@@ -38,8 +37,8 @@ function asOvertaken(error: unknown): Error {
 }
 
 /**
- * Whether the state that others see has this commit's files, there or removed since; undefined for a commit
- * without any.
+ * Whether the state that others see has this commit's files, present or removed since. Undefined for a commit
+ * without files.
  */
 async function isInNewestState(
   store: ObjectStore,
@@ -48,7 +47,7 @@ async function isInNewestState(
 ): Promise<boolean | undefined> {
   const { snapshot, load } = createLogReader(store)
   await load()
-  // The table was replaced, and our entry happens to continue the other one.
+  // The table was replaced, and our entry happens to continue the new one.
   if (snapshot.metadata.id !== tableId) return false
   await loadTombstones(store, snapshot)
   return adds.length === 0
@@ -56,7 +55,7 @@ async function isInNewestState(
     : adds.every(({ path }) => snapshot.files.has(path) || snapshot.tombstones.has(path))
 }
 
-/** The table may have been replaced since we created our entry: what has its name now is then another's. */
+/** The table may have been replaced after we created our entry; then another writer's entry has its name. */
 async function isOurs(store: ObjectStore, version: number, id: string): Promise<boolean> {
   const bytes = await store.read(entryName(version))
   return (

@@ -1,7 +1,7 @@
 /**
- * Compaction: many small files become few, and files that lie where older versions put them are moved, in
- * commits that change no data, beside a running writer and readers. A file that somebody else removes
- * meanwhile makes its group void; the others stand.
+ * Compaction: merges many small files into few, and moves files of older layouts, in commits that change no
+ * data, beside a running writer and readers. If another writer removes a file meanwhile, only its group
+ * fails.
  */
 import { randomUUID } from 'node:crypto'
 import { dataPath, isLaidOut } from '../core/data-path.ts'
@@ -23,7 +23,7 @@ import { filesAfter } from './versions.ts'
 export interface CompactRequest extends MoveRequest {
   engine: RewriteEngine
   target: CompactionTarget
-  /** Rows of merged files are ordered by these; none: they stay in their order. */
+  /** Sort order of the rows of merged files. None: they keep their order. */
   clusterBy: string[]
   compression: string
 }
@@ -31,8 +31,8 @@ export interface CompactRequest extends MoveRequest {
 export interface MoveRequest {
   table: Table
   /**
-   * Version up to which every consumer has read; files that came after it stay as they are. Infinity: there
-   * are none.
+   * The version up to which every consumer has read. Files that came later stay as they are. Infinity: there
+   * are no consumers.
    */
   readThrough: number
   dryRun: boolean
@@ -53,7 +53,7 @@ export async function compact(request: CompactRequest): Promise<CompactResult> {
   for (const [i, group] of groups.entries()) {
     request.progress(`compacting group ${i + 1} of ${groups.length}: ${group.length} files`)
     const sources = group.map((file) => files.get(file.path)).filter((file) => file !== undefined)
-    // Others were there first.
+    // Other writers were faster.
     if (sources.length < 2) {
       result.conflicts += 1
       continue
@@ -82,14 +82,14 @@ function nothingDone(files: number): CompactResult {
   return { filesBefore: files, filesAfter: files, ...none }
 }
 
-/** The archive is not merged: RAW's log names its versions, and days come to it merged. */
+/** Never merges the archive: the log of RAW names its versions, and its days arrive merged. */
 export async function moveOnly(request: MoveRequest): Promise<CompactResult> {
   const { files } = await request.table.refresh()
   const result = nothingDone(files.size)
   return moveMisplaced(request, [...files.keys()], result)
 }
 
-/** Files that are not where a writer of today puts them. */
+/** Files that a writer would put elsewhere today. */
 export function misplaced({ metadata, files }: Table['snapshot'], among: string[]): AddAction[] {
   return among
     .flatMap((path) => files.get(path) ?? [])
@@ -120,9 +120,8 @@ async function moveMisplaced(
 }
 
 /**
- * Copies files to their places and commits that; false when another writer was there first. The bytes are the
- * same: partition values stand in no file. Those that they come from stay until vacuum, for readers of older
- * versions.
+ * Copies files to their places and commits that. False if another writer was faster. The bytes stay the same:
+ * partition values are not in the files. The originals stay until vacuum, for readers of older versions.
  */
 async function moveGroup(request: MoveRequest, sources: AddAction[]): Promise<boolean> {
   const { store, snapshot } = request.table
@@ -148,7 +147,7 @@ async function moveGroup(request: MoveRequest, sources: AddAction[]): Promise<bo
   return replaced(request, sources, adds, { filesMoved: sources.length })
 }
 
-/** Up to which version of RAW the rows of these files go, at most. */
+/** The highest version of RAW that the rows of these files can belong to. */
 function goesThrough({ table, readThrough }: MoveRequest, sources: AddAction[]): number {
   return Math.max(
     Math.min(readThrough, table.snapshot.version),
@@ -156,9 +155,7 @@ function goesThrough({ table, readThrough }: MoveRequest, sources: AddAction[]):
   )
 }
 
-/**
- * Commits files that take the place of others; false, and they are gone, when another writer was there first.
- */
+/** Commits files that replace others. If another writer was faster, removes them and returns false. */
 async function replaced(
   { table, nowMs }: MoveRequest,
   sources: AddAction[],
@@ -181,13 +178,13 @@ async function replaced(
     return true
   } catch (error) {
     if (!(error instanceof HeadraceError) || error.code !== 'marks_moved') throw error
-    // Only now it is sure that no version names them: after other errors the commit may stand.
+    // Only this error proves that no version names them; after others, the commit may stand.
     for (const file of adds) await table.store.delete(decodePath(file.path))
     return false
   }
 }
 
-/** Merges and commits one group; undefined when another writer was there first. */
+/** Merges and commits one group. Undefined if another writer was faster. */
 async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promise<DataFile | undefined> {
   const { table, engine } = request
   const { store, snapshot } = table
@@ -215,7 +212,8 @@ async function mergeGroup(request: CompactRequest, sources: AddAction[]): Promis
 }
 
 /**
- * The last word before files are replaced: what was written must have as many rows as what the log says goes.
+ * The last check before files are replaced: the new files must have as many rows as the log states for the
+ * old ones.
  */
 async function checkRows(table: Table, sources: AddAction[], merged: DataFile): Promise<void> {
   const wanted = (await countRows(table.store, sources)).reduce((sum, rows) => sum + rows, 0)

@@ -1,4 +1,4 @@
-/** Deletes the rows of keys: the files that hold them are written again without, in one commit. */
+/** Deletes the rows of keys: one commit replaces the files that hold them with files without these rows. */
 import { HeadraceError, failure } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { DeleteResult } from '../core/results.ts'
@@ -16,13 +16,13 @@ export interface DeleteRequest {
   keys: DoomedKeys
   compression: string
   /**
-   * Version up to which every consumer has used the rows: what is left of files that came after it counts as
-   * new, of others it does not.
+   * The version up to which every consumer has used the rows. The remaining rows of later files count as new,
+   * those of other files do not.
    */
   usedThrough: number
-  /** What the commit says of why and whom; no key may stand in it. */
+  /** The reason and the requester for the log of the commit. It must not contain a key. */
   info: Record<string, unknown>
-  /** Committed and checked with the deletion; a commit is made for marks alone too. */
+  /** Committed and checked with the deletion. Marks alone are committed too. */
   marks: Record<string, number>
   expect: Record<string, number | undefined>
   dryRun: boolean
@@ -58,8 +58,8 @@ export async function deleteKeys(request: DeleteRequest): Promise<DeleteResult> 
   if (request.dryRun || (hit.length === 0 && Object.keys(request.marks).length === 0)) return result
   const unused = await filesAfter(store, request.usedThrough, snapshot).catch(
     (error: unknown): ReadonlySet<string> => {
-      // Nobody knows what was read. The rows go all the same; what is left of their files is read twice
-      // rather than never.
+      // Nobody knows what was read. The rows are deleted all the same; consumers read the rest of these files
+      // twice rather than never.
       if (error instanceof HeadraceError && error.code === 'versions_cleaned')
         return new Set(snapshot.files.keys())
       throw error

@@ -1,6 +1,6 @@
 /**
- * How many rows data files have. Some writers leave `numRecords` out of the log; then the file's own footer
- * says it.
+ * Counts the rows of data files. Some writers leave `numRecords` out of the log; then the footer of the file
+ * states it.
  */
 import { parquetMetadataAsync } from 'hyparquet'
 import { failure } from '../core/errors.ts'
@@ -9,8 +9,8 @@ import { decodePath, type AddAction } from './actions.ts'
 import { rowsOf } from './snapshot.ts'
 
 /**
- * Rows of each file, in order. Whoever takes 0 for a count that is not stated gives two files the same
- * positions, or replaces a file by nothing. Throws `table_corrupt` when a file is missing or is not Parquet.
+ * Rows of each file, in order. A caller that took a missing count for 0 would give two files the same
+ * positions, or replace a file with nothing. Throws `table_corrupt` if a file is missing or is not Parquet.
  */
 export async function countRows(
   store: ObjectStore,

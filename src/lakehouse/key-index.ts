@@ -19,12 +19,12 @@ const FOLDER = '_key_index'
 const MANIFEST = `${FOLDER}/manifest.json`
 const KEY_BYTES = 16
 const BLOCK_BYTES = 4 * 1024 * 1024
-/** Runs of about the same size before they are merged: each key is then rewritten a few times in its life. */
+/** Runs of about the same size before they are merged. Each key is then rewritten a few times in its life. */
 const RUNS_PER_TIER = 4
 const SMALLEST_TIER = 65_536
 
 export interface KeyIndexManifest {
-  /** 1 hashed the parts of a key with a separator between them: such an index is built anew. */
+  /** Format 1 hashed the parts of a key with a separator between them. Such an index is rebuilt. */
   format: 2
   tableId: string
   version: number
@@ -56,8 +56,8 @@ export async function writeRun(store: ObjectStore, keys: SortedKeys, newestMs: n
 }
 
 /**
- * Marks in `found` (one byte per key) which of the sorted keys some run holds. Returns false when a run is
- * missing or cut short: the index must then be rebuilt.
+ * Marks in `found` (one byte per key) the sorted keys that some run holds. Returns false if a run is missing
+ * or truncated: then rebuild the index.
  */
 export async function probeRuns(
   store: ObjectStore,
@@ -78,10 +78,7 @@ export async function probeRuns(
   return true
 }
 
-/**
- * Walks one block beside the keys, from key `at` on; returns the first key that the next block must be asked
- * for.
- */
+/** Walks one block beside the keys, from key `at` on. Returns the first key to look for in the next block. */
 function probeBlock(block: Int32Array, keys: SortedKeys, at: number, found: Uint8Array): number {
   const { words, count } = keys
   const end = block.length
@@ -100,14 +97,14 @@ function probeBlock(block: Int32Array, keys: SortedKeys, at: number, found: Uint
         block[j + 3] === words[at * 4 + 3]
       )
         found[at] = 1
-    // Equal first words that reach the block's end may go on in the next one.
+    // Keys with the same first word may continue in the next block.
     if (first === last && found[at] === 0 && askAgain < 0) askAgain = at
   }
   return askAgain < 0 ? at : askAgain
 }
 
 /**
- * Merges runs of one size class when there are enough of them. Returns the runs in force; old files are
+ * Merges the runs of one size class if there are enough of them. Returns the runs in force. Old files are
  * deleted after the manifest is written.
  */
 export async function compactRuns(

@@ -12,7 +12,7 @@ interface Cursor {
   at: number
 }
 
-/** Merges sorted runs into one new run, block by block: memory does not grow with the runs. */
+/** Merges sorted runs into one, block by block: memory does not grow with the runs. */
 export async function mergeRuns(store: ObjectStore, runs: KeyRun[], name: string): Promise<KeyRun> {
   await store.local.stage(runs.map((run) => run.name))
   await store.local.makeFolder(name.slice(0, name.lastIndexOf('/')))

@@ -1,8 +1,7 @@
 /**
- * Follows a table's log from its newest checkpoint, entry by entry. What it has read is only the table's
- * newest state while the log still holds the entry it read last: where others clean the log, a name that was
- * taken is free again, and a writer that slept could create it once more
- * (docs/decisions/0018-a-fence-that-stays-shut.md).
+ * Follows the log of a table from its newest checkpoint, entry by entry. Its state is the newest only while
+ * the log still holds the last entry that it read: where others clean the log, a used name becomes free, and
+ * a writer that slept could create it again (docs/decisions/0018-a-fence-that-stays-shut.md).
  */
 import { createHash } from 'node:crypto'
 import { failure } from '../core/errors.ts'
@@ -16,42 +15,42 @@ import type { Checkpoint } from './log-files.ts'
 
 export interface LogReader {
   readonly snapshot: Snapshot
-  /** Version of each of the newest entries by the name of its operation. */
+  /** Version of each of the newest entries, by the name of its operation. */
   readonly committed: ReadonlyMap<string, number>
   readonly sinceCheckpoint: LogGrowth
-  /** The version of the checkpoint that the log's pointer named at the last refresh. */
+  /** The version of the checkpoint that the pointer of the log named at the last refresh. */
   readonly pointed: number | undefined
   /**
-   * Reads the state from the newest checkpoint on, up to a version or to the end. The version is -1 when
-   * there is no table.
+   * Reads the state from the newest checkpoint, up to a version or to the end. The version is -1 if there is
+   * no table.
    */
   load(until?: number): Promise<void>
   /**
-   * Reads the entries that came since. Throws `table_gone` when the log is no longer there, and
-   * `writer_overtaken` when it was cleaned up beyond what this reader has read: nothing says then what
+   * Reads the entries that came since. Throws `table_gone` if the log no longer exists, and
+   * `writer_overtaken` if it was cleaned up beyond what this reader has read: then nothing shows what
    * follows.
    */
   refresh(): Promise<void>
 }
 
 /**
- * A listing is no snapshot: it may lack what came while it was made, or name what was cleaned up since. A gap
- * that stays is one.
+ * A listing is no snapshot: it may miss new files, or name files that were cleaned up since. A gap that
+ * persists is real.
  */
 const LOAD_ATTEMPTS = 5
 
-/** What was read of a log so far. */
+/** The part of a log that has been read. */
 interface ReadLog {
   store: ObjectStore
   snapshot: Snapshot
   committed: Map<string, number>
   sinceCheckpoint: LogGrowth
   /**
-   * Digest of the entry that was read last; undefined when the state comes from a checkpoint whose entry is
-   * not there.
+   * Digest of the last entry that was read. Undefined if the state comes from a checkpoint whose entry is
+   * gone.
    */
   newest: string | undefined
-  /** The checkpoint that the state comes from. */
+  /** The checkpoint that the state started from. */
   base: Checkpoint | undefined
   pointed: number | undefined
 }
@@ -96,7 +95,7 @@ async function load(log: ReadLog, until = Infinity): Promise<void> {
 async function refresh(log: ReadLog): Promise<void> {
   const { store, snapshot } = log
   const before = snapshot.version
-  // At once, since on a remote store each costs a journey.
+  // All at once: on a remote store, each costs a round trip.
   const [version, there, next] = await Promise.all([
     pointedVersion(store),
     store.read(entryName(before)),
@@ -112,7 +111,7 @@ async function refresh(log: ReadLog): Promise<void> {
   if (isAhead(version, snapshot)) throw await overtakenAt(store, snapshot)
 }
 
-/** Begins anew, with the state of a checkpoint; false when it is gone. */
+/** Starts again from the state of a checkpoint. False if the checkpoint is gone. */
 async function start(log: ReadLog, checkpoint: Checkpoint | undefined): Promise<boolean> {
   const { store, snapshot, sinceCheckpoint } = log
   Object.assign(snapshot, emptySnapshot())
@@ -155,7 +154,9 @@ function apply(log: ReadLog, bytes: Buffer): void {
   sinceCheckpoint.bytes += bytes.length
 }
 
-/** Whether the pointer names a state beyond what was read: its entries were there when it was written. */
+/**
+ * Whether the pointer names a state beyond what was read: its entries existed when the pointer was written.
+ */
 function isAhead(pointed: number | undefined, { version }: Snapshot): boolean {
   return pointed !== undefined && pointed > version
 }
@@ -170,8 +171,8 @@ async function isAt(store: ObjectStore, base: Checkpoint | undefined): Promise<b
 }
 
 /**
- * The error for a log that does not continue what was read of it: cleaned up while others went on, replaced,
- * or gone.
+ * The error for a log that does not continue what was read: cleaned up while others went on, replaced, or
+ * gone.
  */
 export async function overtakenAt(store: ObjectStore, { version, metadata }: Snapshot): Promise<Error> {
   const { snapshot, load } = createLogReader(store)
@@ -181,7 +182,7 @@ export async function overtakenAt(store: ObjectStore, { version, metadata }: Sna
   return failure('writer_overtaken', { path: store.root, version, newest: snapshot.version })
 }
 
-/** Entries between an attempt and the next one: other writers are few. */
+/** Most entries between one attempt and the next: there are few other writers. */
 const REMEMBERED = 200
 
 function remember(committed: Map<string, number>, id: string, version: number): void {
@@ -190,8 +191,8 @@ function remember(committed: Map<string, number>, id: string, version: number): 
 }
 
 /**
- * The newest checkpoint up to a version, found by listing. The pointer says only where the listing may begin:
- * a writer that slept before it wrote the pointer sets it back to a state that is long past.
+ * Finds the newest checkpoint up to a version by listing. The pointer only tells where the listing may start:
+ * a writer that slept before it wrote the pointer sets it back to a very old state.
  */
 async function newestCheckpoint(
   store: ObjectStore,
@@ -211,8 +212,8 @@ const namesFrom = async (store: ObjectStore, version?: number): Promise<string[]
   (await listLog(store, version)).map(({ name }) => name)
 
 /**
- * Undefined when a log that was read up to a version has nothing later. Where the next entry is gone and
- * later ones are there, somebody is ahead of what we can read: the table is neither in an older state nor
+ * Undefined if a log that was read up to a version has nothing later. If the next entry is gone and later
+ * ones exist, another writer is ahead of what we can read: the table is neither in an older state nor
  * missing.
  */
 function gapAfter(store: ObjectStore, names: string[], version: number): Error | undefined {

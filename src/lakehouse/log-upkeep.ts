@@ -1,4 +1,4 @@
-/** The log's own upkeep after a commit: checkpoints by size, and entries that nobody needs any more. */
+/** Upkeep of the log after a commit: checkpoints by size, and deletion of entries that nobody needs. */
 import { LIMITS } from '../core/limits.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { checkpointsAmong, durationMs, writeCheckpoint } from './checkpoint.ts'
@@ -7,20 +7,23 @@ import type { Snapshot } from './snapshot.ts'
 import type { Checkpoint } from './log-files.ts'
 
 /**
- * Entries since the last checkpoint before a new one is written (unless the table's delta.checkpointInterval
- * says), and the bytes of log that force one earlier.
+ * A new checkpoint is due after this many entries (unless the table sets delta.checkpointInterval), or
+ * earlier after this many bytes of log.
  */
 const CHECKPOINT_ENTRIES = 100
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
 /**
- * A large state waits longer for its next checkpoint: reading an entry costs about what writing this many
- * files into one does.
+ * A large state waits longer for its next checkpoint: reading an entry costs about as much as writing this
+ * many files into a checkpoint.
  */
 const FILES_PER_ENTRY = 40
-/** Log entries older than this and behind a checkpoint are deleted (delta.logRetentionDuration: 30 days). */
+/**
+ * Log entries that are older than this and before a checkpoint are deleted (delta.logRetentionDuration: 30
+ * days).
+ */
 const LOG_RETENTION_MS = 30 * 86_400_000
 /**
- * Of the checkpoints between the oldest entry and the newest, one for so many versions stays: time travel
+ * Of the checkpoints between the oldest entry and the newest, one per this many versions stays: time travel
  * replays from there.
  */
 const CHECKPOINT_SPACING = 1_000
@@ -32,8 +35,9 @@ export interface LogGrowth {
 }
 
 /**
- * Checkpoint and clean-up. What fails here costs nothing: the commit stands, the next one tries again.
- * `usedThrough`: the version up to which every consumer has read; entries behind it stay, whatever their age.
+ * Writes a checkpoint and cleans up. A failure costs nothing: the commit stands, and the next one tries
+ * again. `usedThrough`: the version up to which every consumer has read. Later entries stay, whatever their
+ * age.
  */
 export async function tidyLog(
   store: ObjectStore,
@@ -54,10 +58,10 @@ export async function tidyLog(
 }
 
 /**
- * Deletes what lies before the newest checkpoint that is older than the retention or further back than the
- * entries we keep: versions behind it stay replayable, for time travel and for consumers. A stream that
- * commits each second would else write 86,400 entries a day. From old to new, as the listing comes: a writer
- * that slept finds the entry before its own gone.
+ * Deletes entries before the newest checkpoint that is older than the retention, or further back than the
+ * number of entries to keep. Later versions can still be replayed, for time travel and for consumers.
+ * Otherwise a stream that commits each second would leave 86,400 entries a day. It deletes from old to new,
+ * in the order of the listing: a writer that slept finds the entry before its own gone.
  */
 async function cleanLog(
   store: ObjectStore,
@@ -72,7 +76,7 @@ async function cleanLog(
   const checkpoints = checkpointsAmong(all.map(({ name }) => name))
   const declaredMs = durationMs(configuration['delta.logRetentionDuration'])
   const oldestMs = nowMs - (declaredMs ?? LOG_RETENTION_MS)
-  // Who declares a duration is promised it; only without one is the number of entries a bound, too.
+  // A declared duration is a promise; only without one, the number of entries is a limit, too.
   const isBeyond = (version: number): boolean =>
     declaredMs === undefined && version <= snapshot.version - LIMITS.logEntries
   const isPast = ({ version, names }: Checkpoint): boolean =>

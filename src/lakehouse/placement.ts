@@ -1,6 +1,6 @@
 /**
- * From an engine's private folder to the place in the table: files are moved to their paths and made durable;
- * nothing refers to them yet.
+ * From an engine's private folder to the table: moves files to their paths and makes them durable. Nothing
+ * refers to them yet.
  */
 import { randomUUID } from 'node:crypto'
 import { dataPath, partitionText, privateFolder } from '../core/data-path.ts'
@@ -10,10 +10,10 @@ import type { MetadataAction } from './actions.ts'
 import { columnsOf } from './snapshot.ts'
 import type { Table } from './table.ts'
 
-/** On S3 a move is a copy that the server makes. */
+/** On S3, a move is a copy by the server. */
 const MOVED_AT_ONCE = 16
 
-/** A folder that only the caller knows, for an engine to write into. */
+/** Creates a folder that only the caller knows, for an engine to write into. */
 export async function makePrivateFolder(store: ObjectStore): Promise<string> {
   const folder = privateFolder(randomUUID())
   await store.local.makeFolder(folder)
@@ -21,8 +21,8 @@ export async function makePrivateFolder(store: ObjectStore): Promise<string> {
 }
 
 /**
- * Moves files of a private folder, whose paths are relative to it, syncs them and names them as the log does.
- * The folder is gone then.
+ * Moves the files of a private folder, whose paths are relative to it, syncs them and returns their names for
+ * the log. Removes the folder.
  */
 export async function placeFiles(
   { store, snapshot }: Pick<Table, 'store' | 'snapshot'>,
@@ -35,7 +35,7 @@ export async function placeFiles(
     ...file,
     partitionValues: loggedValues(metadata, file.partitionValues),
   }))
-  // Numbered over the folder, not within a table partition: null and an empty text lie in one.
+  // The numbers run over the folder, not within a table partition: null and an empty text share one.
   const names = files.map((file, i) =>
     dataPath(metadata.partitionColumns, file.partitionValues, `${id}-${i}.parquet`),
   )
@@ -50,7 +50,7 @@ export async function placeFiles(
   return files.map((file, i) => ({ ...file, path: encodePath(names[i]), placed: true as const }))
 }
 
-/** Partition values in the one text that every reader takes. */
+/** Partition values in the one notation that every reader accepts. */
 export function loggedValues(
   metadata: MetadataAction,
   values: DataFile['partitionValues'],

@@ -1,9 +1,9 @@
-/** What other engines must be told to read a table of ours: nothing but its place. */
+/** What another engine needs to read one of our tables: only its location. */
 import { typeText, type DeltaType, type TableColumn } from '../core/table-schema.ts'
 
 export interface Registered {
   name: string
-  /** Where Hadoop's file systems find it: `file:///...`, `s3a://...`, `hdfs://...`. */
+  /** Its address for Hadoop's file systems: `file:///...`, `s3a://...`, `hdfs://...`. */
   address: string
   columns: TableColumn[]
   partitions: string[]
@@ -13,7 +13,7 @@ export function registerText(
   kind: 'trino' | 'hive' | 'glue' | 'spark' | 'duckdb',
   { name, address, columns, partitions }: Registered,
 ): string {
-  // Hadoop has its own name for S3; everybody else uses Amazon's.
+  // Hadoop has its own scheme for S3; all others use Amazon's.
   const place = address.replace(/^s3a:/, 's3:').replaceAll("'", "''")
   switch (kind) {
     case 'trino':

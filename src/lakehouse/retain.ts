@@ -1,8 +1,8 @@
 /**
- * Retention of RAW: days that have had their time leave it, deleted or moved to the archive table, once every
- * consumer has used them. A move is two commits: the archive takes the files, then RAW lets go of them and
- * marks the archive's version in the same entry. Who reads the archive at the marked version sees each row in
- * one of the two, always.
+ * Retention of RAW: expired days leave it once every consumer has used them; they are deleted or moved to the
+ * archive table. A move is two commits: the archive adds the files, then RAW removes them and marks the
+ * archive's version in the same entry. A reader of the archive at the marked version always sees each row in
+ * exactly one of the two.
  */
 import { randomUUID } from 'node:crypto'
 import { dataPath, isLaidOut } from '../core/data-path.ts'
@@ -23,9 +23,9 @@ export interface RetainRequest {
   raw: Table
   /** Undefined: expired rows are deleted. */
   archive: Table | undefined
-  /** First ingest date that stays. */
+  /** The first ingest date that stays. */
   keepFromDate: string
-  /** RAW version up to which every consumer has used the rows, held partitions included. */
+  /** The RAW version up to which every consumer has used the rows, held partitions included. */
   usedThrough: number
   dryRun: boolean
   nowMs: () => number
@@ -50,7 +50,7 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
     version: null,
   }
   if (expired.length === 0 || request.dryRun) return result
-  // Before the archive has a copy.
+  // Check before the archive gets a copy.
   checkRemovable(raw.store, raw.snapshot)
   const moved = request.archive === undefined ? undefined : await moveTo(request, request.archive, expired)
   const archived = moved?.version
@@ -74,8 +74,8 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
     )
     return { ...result, version }
   } catch (error) {
-    // Somebody rewrote one of the files meanwhile: the archive lets go of them again, and the next run takes
-    // what is there then.
+    // Another writer rewrote one of the files meanwhile. The archive removes its copies again, and the next
+    // run takes the present files.
     if (error instanceof HeadraceError && error.code === 'marks_moved' && request.archive !== undefined)
       await undoUnfinished(raw, request.archive, request.nowMs())
     throw error
@@ -83,8 +83,8 @@ export async function retain(request: RetainRequest): Promise<RetainResult> {
 }
 
 /**
- * Copies files, and commits them to the archive. Returns the archive's version, and what RAW's commit says of
- * it.
+ * Copies files and commits them to the archive. Returns the archive's version, and the information for RAW's
+ * commit.
  */
 async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]): Promise<Moved> {
   const mark = archiveMark()
@@ -95,7 +95,7 @@ async function moveTo(request: RetainRequest, archive: Table, files: AddAction[]
     names.push(await copyObject(request, archive, file))
     request.progress(`archiving file ${i + 1} of ${files.length}`)
   }
-  // Their names, too, and those of folders that are new.
+  // Also makes their names durable, and those of new folders.
   await archive.store.local.sync(names)
   failpoint('archive.copied')
   const adds = files.map((file, i) => ({
@@ -120,7 +120,7 @@ interface Moved {
   expect: Record<string, number | undefined>
 }
 
-/** The name that the file has in RAW, unless it lies there where older versions put it. */
+/** The file's name in RAW, unless RAW has it in an older layout. */
 function archivedName(archive: Table, file: AddAction): string {
   const { partitionColumns } = archive.snapshot.metadata
   const name = decodePath(file.path)
@@ -130,14 +130,14 @@ function archivedName(archive: Table, file: AddAction): string {
 }
 
 /**
- * So young no vacuum takes a file, whoever runs it. An older one that no version names may be about to go:
- * whoever vacuums listed it before we name it again, and RAW lets go of the rows.
+ * No vacuum takes a file this young. An older file that no version names may be about to go: a vacuum may
+ * have listed it before we name it again, while RAW removes the rows.
  */
 const SPARED_MS = 1_800_000
 
 /**
- * Copies a file as it is, of any size, or not at all: one that is not there as the log says would be lost
- * with RAW's entry. Returns its name in the archive.
+ * Copies a file of any size, whole or not at all: a file that differs from the log would be lost with RAW's
+ * entry. Returns its name in the archive.
  */
 async function copyObject({ raw, nowMs }: RetainRequest, archive: Table, file: AddAction): Promise<string> {
   const [from, to] = [raw.store, archive.store]
@@ -155,7 +155,7 @@ async function copyObject({ raw, nowMs }: RetainRequest, archive: Table, file: A
   await from.local.stage([source])
   const name = archivedName(archive, file)
   if (await to.createFrom(from.local.path(source), name)) return name
-  // Copied before, by a move that came to no end: a data file never changes under its name.
+  // Copied earlier, by a move that did not finish: a data file never changes under its name.
   const there = await to.stat(name)
   const isKnown = archive.snapshot.files.has(encodePath(name))
   if (!isKnown && there?.size === file.size && there.modifiedMs > nowMs() - SPARED_MS) return name
@@ -172,14 +172,14 @@ async function copyObject({ raw, nowMs }: RetainRequest, archive: Table, file: A
   })
 }
 
-/** What both commits of a move are called in their logs. */
+/** The operation name of both commits of a move. */
 const MOVE = 'ARCHIVE'
 const isOurMove = (commit: CommitInfo | undefined): boolean =>
   commit?.engineInfo === ENGINE && commit.operation === MOVE
 
 const movesOf = ({ snapshot }: Table): number | undefined => snapshot.marks.get(movesMark())
 
-/** The marks of a step: a number that neither table had, if nobody else took a step meanwhile. */
+/** The marks of a step: a new number for both tables, if no other step happened meanwhile. */
 const nextMove = (raw: Table, archive: Table): Step => ({
   marks: { [movesMark()]: Math.max(movesOf(raw) ?? 0, movesOf(archive) ?? 0) + 1 },
   ofRaw: { [movesMark()]: movesOf(raw) },
@@ -188,17 +188,17 @@ const nextMove = (raw: Table, archive: Table): Step => ({
 
 interface Step {
   marks: Record<string, number>
-  /** What each table must have had. */
+  /** What each table must have before the step. */
   ofRaw: Record<string, number | undefined>
   ofArchive: Record<string, number | undefined>
 }
 
 /**
- * A move that ended between its two commits is taken back: RAW still has these rows, under these names or
- * others by now. Only what a move of ours brought: others may append to the archive, and a deletion writes
- * files anew. Where both tables have the same number of moves none is unfinished, whatever is left of the
- * logs. RAW's number goes first: a move that only slept, on another machine, cannot make its second commit
- * any more.
+ * Takes back a move that ended between its two commits: RAW still has these rows, under these names or
+ * others. It removes only what our own move brought: others may append to the archive, and a deletion
+ * rewrites files. If both tables have the same number of moves, none is unfinished, whatever is left of the
+ * logs. RAW's number goes first: a move that only slept, on another machine, can then no longer make its
+ * second commit.
  */
 export async function undoUnfinished(raw: Table, archive: Table, nowMs: number): Promise<void> {
   await raw.refresh()
@@ -222,8 +222,8 @@ export async function undoUnfinished(raw: Table, archive: Table, nowMs: number):
 }
 
 /**
- * What another writer merged with other rows cannot be told from them any more: taken for gone, RAW would
- * bring it twice.
+ * Rows that another writer merged with others can no longer be separated. If they were treated as gone, RAW
+ * would move them a second time.
  */
 function checkApart({ store, snapshot }: Table, later: Version[], brought: string[]): void {
   const merged = new Set(later.flatMap((entry) => entry.rearranged.removed))
@@ -235,8 +235,8 @@ function checkApart({ store, snapshot }: Table, later: Version[], brought: strin
 }
 
 /**
- * RAW names the archive's newest version, which must hold no unfinished move: what was deleted there is then
- * gone for all readers.
+ * Makes RAW name the archive's newest version, which must hold no unfinished move. Rows deleted there are
+ * then gone for all readers.
  */
 export async function followArchive(raw: Table, archive: Table, nowMs: number): Promise<void> {
   const mark = archiveMark()

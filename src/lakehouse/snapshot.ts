@@ -19,14 +19,11 @@ export interface Snapshot {
   metadata: MetadataAction
   files: Map<string, AddAction>
   marks: Map<string, number>
-  /**
-   * Removed files that readers of older versions may still need; those of the checkpoint named below are not
-   * among them.
-   */
+  /** Removed files that readers of older versions may still need, without those of the checkpoint below. */
   tombstones: Map<string, RemoveAction>
   /**
-   * Checkpoint whose removed files were not read: only vacuum and the next checkpoint ask for them, and there
-   * may be 86,400 a day.
+   * A checkpoint whose removed files have not been read: only vacuum and the next checkpoint need them, and
+   * there may be 86,400 a day.
    */
   unreadTombstones: Checkpoint | undefined
   /** Commit information of the newest entry. */
@@ -74,7 +71,7 @@ export function applyActions(snapshot: Snapshot, actions: Action[]): void {
   }
 }
 
-/** Data files as an engine opens them, ready to be opened. */
+/** Makes data files ready, and returns them as an engine opens them. */
 export async function engineFiles(
   access: EngineAccess,
   store: ObjectStore,
@@ -90,7 +87,7 @@ export async function engineFiles(
   }))
 }
 
-/** An empty text in the log is null, whatever the type; some writers state one. */
+/** An empty text in the log is null, whatever the type. Some writers state one. */
 function withoutEmpty(values: AddAction['partitionValues']): AddAction['partitionValues'] {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value || null]))
 }
@@ -104,7 +101,7 @@ export function schemaString(columns: TableColumn[]): string {
   return JSON.stringify({ type: 'struct', fields: columns })
 }
 
-/** Rows that a file's statistics state, or undefined when it has none (a foreign writer's file). */
+/** The number of rows in a file's statistics. Undefined without statistics (a foreign writer's file). */
 export function rowsOf(file: Pick<AddAction, 'stats'>): number | undefined {
   if (!file.stats) return undefined
   const { numRecords } = JSON.parse(file.stats) as { numRecords?: number }

@@ -1,8 +1,8 @@
 /**
- * An open table and its only way to change: `commit`. Rows, positions and counts go into one log entry,
- * created only if absent, under a precondition on the table's marks that is checked again before every
- * attempt. A writer that slept an hour finds the marks moved and stops, or the log cleaned up and takes its
- * entry back; this holds without any lease.
+ * An open table and the only way to change it: `commit`. Rows, positions and counts go into one log entry,
+ * which is created only if absent, under a precondition on the table's marks that is checked again before
+ * every attempt. A writer that slept an hour finds the marks moved and stops, or finds the log cleaned up and
+ * takes its entry back. This holds without any lease.
  */
 import { randomUUID } from 'node:crypto'
 import { failure } from '../core/errors.ts'
@@ -22,7 +22,7 @@ import type { CommitRequest } from '../core/commit-request.ts'
 
 export interface Table {
   readonly store: ObjectStore
-  /** The newest state read so far; `refresh` brings it up to date. */
+  /** The newest state read so far. `refresh` updates it. */
   readonly snapshot: Snapshot
   refresh(): Promise<Snapshot>
   /**
@@ -34,13 +34,13 @@ export interface Table {
 
 export interface TableOptions {
   /**
-   * The version up to which every consumer has read: log clean-up spares the entries behind it. Without it
-   * there are no consumers.
+   * The version up to which every consumer has read. Log clean-up spares later entries. Without it, there are
+   * no consumers.
    */
   usedThrough?: () => Promise<number>
 }
 
-/** Opens the table at the root of a store; undefined when there is none. */
+/** Opens the table at the root of a store. Undefined if there is none. */
 export async function openTable(store: ObjectStore, options: TableOptions = {}): Promise<Table | undefined> {
   const reader = createLogReader(store)
   await reader.load()
@@ -54,7 +54,7 @@ export interface NewTable {
   nowMs: number
 }
 
-/** Opens the table, or creates it when there is none. Two creators at once: one wins, both get the table. */
+/** Opens the table, or creates it. If two callers create it at once, one wins and both get the table. */
 export async function openOrCreateTable(
   store: ObjectStore,
   { schema, configuration, nowMs }: NewTable,
@@ -68,9 +68,7 @@ export async function openOrCreateTable(
   return table
 }
 
-/**
- * Adds columns, where there still are some to add: `schema` is asked again when another writer was quicker.
- */
+/** Adds columns, if any are missing. `schema` is called again if another writer was faster. */
 export async function addTableColumns(
   table: Table,
   schema: (columns: TableColumn[]) => TableSchema | undefined,

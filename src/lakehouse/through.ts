@@ -1,6 +1,6 @@
 /**
- * Merged files say up to which version of RAW their rows go: written by compaction, kept when a file is
- * rewritten, read by retention.
+ * Merged files state the highest version of RAW that their rows belong to. Compaction writes it, a rewrite
+ * keeps it, retention reads it.
  */
 import type { AddAction } from './actions.ts'
 
@@ -8,7 +8,7 @@ const TAG = 'headrace.through'
 
 type Tags = { tags?: Record<string, string> }
 
-/** The version that a merged file's rows go up to; undefined for a file that was never merged. */
+/** The highest version that a merged file's rows belong to. Undefined for a file that was never merged. */
 export function throughOf(file: AddAction): number | undefined {
   const tag = file.tags?.[TAG]
   return tag === undefined ? undefined : Number(tag)
@@ -18,7 +18,7 @@ export function markedThrough(version: number): Tags {
   return { tags: { [TAG]: String(version) } }
 }
 
-/** What a file that takes the place of another says. */
+/** The tags for a file that replaces another. */
 export function keptThrough(file: AddAction): Tags {
   const through = throughOf(file)
   return through === undefined ? {} : markedThrough(through)

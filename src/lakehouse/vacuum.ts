@@ -1,4 +1,4 @@
-/** Vacuum: deletes data files that no version, reader, writer or consumer can need any more. */
+/** Vacuum: deletes data files that no version, reader, writer or consumer can need. */
 import { isBeingWritten, partitionFolder } from '../core/data-path.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { VacuumResult } from '../core/results.ts'
@@ -12,26 +12,26 @@ import { unreadAfter } from './versions.ts'
 export interface VacuumRequest {
   table: Table
   /**
-   * Version up to which every consumer has used the rows: files that came after it stay, merged away or not.
-   * Infinity: there are none.
+   * The version up to which every consumer has used the rows. Files that came later stay, merged or not.
+   * Infinity: there are no consumers.
    */
   usedThrough: number
-  /** How long removed files and those of unfinished batches stay for readers and writers. */
+  /** How long removed files, and files of unfinished batches, stay for readers and writers. */
   graceMs: number
   dryRun: boolean
   nowMs: () => number
 }
 
 /**
- * The folder of a batch of older versions: all below it is ours, hidden or not. Spark staged a table with a
- * log there.
+ * The folder of a batch of older versions. Everything below it is ours, hidden or not: Spark staged a table
+ * with a log there.
  */
 const OUR_FOLDER = /^data\/(\d{4}-\d\d-\d\d\/)?[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\//
 
 /**
- * Names that begin with `_` or `.` are somebody's own house: the log, our key index, and what other writers
- * keep beside a table (change data, manifests, indexes). Only a partition column may begin so too, as in
- * Spark's own vacuum.
+ * Names that begin with `_` or `.` belong to others: the log, our key index, and what other writers keep
+ * beside a table (change data, manifests, indexes). Only a partition column may begin so too, as in Spark's
+ * own vacuum.
  */
 function isHidden(name: string, partitionColumns: string[]): boolean {
   if (OUR_FOLDER.test(name) || isBeingWritten(name)) return false
@@ -42,16 +42,16 @@ function isHidden(name: string, partitionColumns: string[]): boolean {
     )
 }
 
-/** What the folders of a column's values begin with. */
+/** How the folders of a column's values begin. */
 const folderOf = (column: string): string => partitionFolder(column, 'x').slice(0, -1)
 
-/** Files that are deleted before the log is asked again. */
+/** The log is read again after this many deletions. */
 const LOOKED_AGAIN_AFTER = 100
 
 export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   const { table } = request
   const { store, snapshot } = table
-  // Listed before the log is read: what a writer commits in between is then known to be live.
+  // List before reading the log: then any file committed in between is known to be live.
   const listed = await store.list('')
   await table.refresh()
   await loadTombstones(store, snapshot)
@@ -64,7 +64,7 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   )
   const { toRead } = await unreadAfter(store, request.usedThrough, snapshot)
   const needed = new Set([...toRead.values()].flat().map((file) => decodePath(file.path)))
-  // What the log says was removed was a data file, whatever its name.
+  // A file that the log removed was a data file, whatever its name.
   const stored = listed.filter(
     (file) => removed.has(file.name) || !isHidden(file.name, snapshot.metadata.partitionColumns),
   )
@@ -79,7 +79,7 @@ export async function vacuum(request: VacuumRequest): Promise<VacuumResult> {
   )
   if (!request.dryRun) {
     for (const [i, file] of dead.entries()) {
-      // A writer that slept may have committed one by now; deleting them all may take hours.
+      // A writer that slept may have committed one by now: deleting them all may take hours.
       if (i % LOOKED_AGAIN_AFTER === 0) await table.refresh()
       if (snapshot.files.has(encodePath(file.path))) continue
       await store.delete(file.path)

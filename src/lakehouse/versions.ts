@@ -1,4 +1,4 @@
-/** What changed between two versions of a table: what a consumer reads instead of asking for "new rows". */
+/** The changes between two versions of a table. Consumers read them instead of asking for "new rows". */
 import { failure } from '../core/errors.ts'
 import type { ObjectStore } from '../core/object-store.ts'
 import { entryName, readEntry, type AddAction, type CommitInfo } from './actions.ts'
@@ -12,15 +12,15 @@ export interface Version {
   commit: CommitInfo | undefined
   added: AddAction[]
   removed: string[]
-  /** What only rearranges rows, and what is left of files that were written again. */
+  /** Files of entries that only rearrange rows, and rewritten files with the rest of their rows. */
   rearranged: { added: AddAction[]; removed: string[] }
 }
 
 /**
  * The entries after `version` up to `until`, oldest first. Entries that only rearrange rows (dataChange
- * false) come with empty `added` and `removed`. A gap (an entry that log clean-up deleted) is refused by
- * name: rows would be missed silently. Only who has read nothing yet (-1) begins with a state of the table,
- * as if one version had added all of it.
+ * false) have empty `added` and `removed`. A gap (an entry that log clean-up deleted) is an error: otherwise
+ * rows would be missed silently. Only a consumer that has read nothing yet (-1) starts with a state of the
+ * table, as if one version had added all of it.
  */
 export async function versionsAfter(store: ObjectStore, version: number, until: number): Promise<Version[]> {
   const found: Version[] = []
@@ -47,7 +47,7 @@ async function fromCheckpoint(store: ObjectStore, until: number): Promise<Versio
   throw failure('versions_cleaned', { path: store.root, first: 0, version: -1, last: until })
 }
 
-/** All versions whose entries are still there, newest first, for people. */
+/** All versions whose entries still exist, newest first, for people. */
 export async function history(store: ObjectStore, limit: number): Promise<Version[]> {
   const entries = (await listLog(store)).filter(({ name }) => isEntry(name)).toReversed()
   const found: Version[] = []
@@ -74,21 +74,21 @@ function toVersion(version: number, actions: ReturnType<typeof readEntry>): Vers
 }
 
 export interface Unread {
-  /** What a consumer reads, by version. */
+  /** Files for a consumer to read, by version. */
   toRead: Map<number, AddAction[]>
   /** Paths of all files that hold such rows, or did. */
   holding: ReadonlySet<string>
 }
 
 /**
- * What a consumer reads that has read none of these versions. A file that was merged away is read all the
- * same: vacuum spares it, and what it was merged into counts as nothing new. But when rows of the merged file
- * are changed or deleted afterwards, the old file still has them as they were: then what holds them now is
- * read in its place, at the version of the old one. Rows that were read before may come with it: a consumer
- * knows them by their key.
+ * The files for a consumer that has read none of these versions. It reads a file even after compaction merged
+ * it: vacuum spares the file, and the merged file counts as nothing new. But if rows of the merged file are
+ * changed or deleted later, the old file still has their old state. Then the consumer reads the present file
+ * in its place, at the version of the old one. Rows that it has read before may come with it: it recognizes
+ * them by their key.
  */
 export function unreadIn(versions: Version[], isLive: (path: string) => boolean): Unread {
-  /** The new files whose rows a file may hold. */
+  /** The new files that rows of a file may have come from. */
   const origins = new Map<string, ReadonlySet<string>>()
   const carriers: { file: AddAction; origins: ReadonlySet<string> }[] = []
   const changed = new Set<string>()
@@ -117,7 +117,7 @@ export function unreadIn(versions: Version[], isLive: (path: string) => boolean)
   return { toRead, holding: new Set(origins.keys()) }
 }
 
-/** The same of a table after a version that a consumer has read up to. */
+/** The same for a table and the version up to which a consumer has read. */
 export async function unreadAfter(
   store: ObjectStore,
   version: number,
@@ -128,8 +128,8 @@ export async function unreadAfter(
 }
 
 /**
- * Paths of all files with rows that came after a version, merged or not: what a consumer that has read up to
- * it still needs.
+ * Paths of all files with rows that came after a version, merged or not: what a consumer at this version
+ * still needs.
  */
 export async function filesAfter(
   store: ObjectStore,

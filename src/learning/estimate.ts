@@ -1,6 +1,6 @@
 /**
- * Estimates from this installation's own runs: one model a source type, with an interval and its track
- * record; by rule until there are enough.
+ * Estimates from this installation's own runs: one model per source type, with an interval and its track
+ * record. Until there are enough runs, the rule answers.
  */
 import { growForest, type Forest, type Prediction } from './forest.ts'
 import {
@@ -12,10 +12,10 @@ import {
   type SourceType,
 } from './rules.ts'
 
-/** Fewer runs of a type than this, and the rule answers. */
+/** With fewer runs of a type, the rule answers. */
 export const LEAST_RUNS = 50
 /**
- * The newest so many are learned from: machines and sources change, and growing stays a tenth of a second.
+ * Only the newest runs count: machines and sources change, and growing a model stays at a tenth of a second.
  */
 export const MOST_RUNS = 1_000
 
@@ -24,7 +24,7 @@ export interface RunFeatures {
   tableCount: number
   complexity: Complexity
   connectionLatencyMs: number
-  /** Mean minutes a GB of the runs of the same job before; undefined for a first run. */
+  /** Mean minutes per GB of earlier runs of the same job. Undefined for a first run. */
   similarMinutesPerGb: number | undefined
 }
 
@@ -36,16 +36,16 @@ export interface PastRun extends RunFeatures {
 
 export interface Model {
   predict(features: RunFeatures): { resources: Resources; runtimeInterval: { low: number; high: number } }
-  /** Part of its own unseen runs that it predicted within a fifth. */
+  /** Share of its own unseen runs that it predicted within a fifth. */
   confidence: number
   runs: number
 }
 
-/** Grows a model; undefined when there are too few runs. */
+/** Grows a model. Undefined if there are too few runs. */
 export function learn(runs: PastRun[], chance: () => number): Model | undefined {
   const newest = runs.slice(-MOST_RUNS)
   if (newest.length < LEAST_RUNS) return undefined
-  // Logarithms: what counts is by which factor an estimate is wrong.
+  // Logarithms: the factor by which an estimate is wrong matters.
   const grow = (target: (run: PastRun) => number): Forest =>
     growForest(
       newest.map((run) => ({ x: vector(run), y: Math.log(Math.max(1e-3, target(run))) })),
@@ -92,7 +92,7 @@ function vector(run: RunFeatures): number[] {
   ]
 }
 
-/** By the model when there is one, else by rule. */
+/** By the model if there is one, else by rule. */
 export function estimate(
   model: Model | undefined,
   type: SourceType,

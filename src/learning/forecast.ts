@@ -1,26 +1,26 @@
 /**
- * When what is used will be more than what there is: a robust line through daily peaks (Theil 1950, Sen 1968:
- * the median of all slopes, which a few odd days do not move) and how far days lie above it. Weeks repeat:
- * peaks are of seven days.
+ * When use will exceed capacity: a robust line through daily peaks (Theil 1950, Sen 1968: the median of all
+ * slopes, which a few odd days do not move), and how far days lie above it. Weeks repeat: peaks are of seven
+ * days.
  */
 
 export interface Forecast {
-  /** Cores more (or less) a day. */
+  /** Cores more (or less) per day. */
   perDay: number
-  /** What the newest day is expected to need at most, nine times of ten. */
+  /** The upper bound of the newest day's expected use, in nine of ten cases. */
   now: number
-  /** Days until that reaches the limit; undefined when it does not within the horizon. 0: it has. */
+  /** Days until that reaches the limit. Undefined if it does not within the horizon. 0: it already has. */
   daysUntilFull: number | undefined
-  /** What is expected at the end of the horizon, nine times of ten at most. */
+  /** The upper bound at the end of the horizon, in nine of ten cases. */
   atHorizon: number
   days: number
 }
 
-/** Fewer days than this say nothing about a trend. */
+/** Fewer days prove no trend. */
 export const LEAST_DAYS = 14
 const WEEK = 7
 
-/** `peaks`: of each day, oldest first. Undefined with too few of them. */
+/** `peaks`: one per day, oldest first. Undefined if there are too few. */
 export function forecast(peaks: number[], limit: number, horizonDays: number): Forecast | undefined {
   if (peaks.length < LEAST_DAYS) return undefined
   const weekly = peaks

@@ -1,8 +1,8 @@
 /**
  * A quantile random forest (Meinshausen 2006) for regression: trees on bootstrap samples whose leaves keep
- * their targets, so that a prediction is a distribution. Its interval is calibrated on what each tree did not
- * see (conformalized quantile regression, Romano, Patterson, Candès 2019), so that 80 % means four of five.
- * Growing 1,000 rows of 6 features takes about a tenth of a second.
+ * their targets, so a prediction is a distribution. Its interval is calibrated on the samples that each tree
+ * did not see (conformalized quantile regression, Romano, Patterson, Candès 2019), so 80 % means four of
+ * five. Growing 1,000 rows of 6 features takes about a tenth of a second.
  */
 
 export interface Sample {
@@ -26,15 +26,15 @@ export interface ForestOptions {
   trees?: number
   /** Fewest rows of a leaf. */
   minLeaf?: number
-  /** Part of the targets that the interval is to hold. */
+  /** Share of the targets that the interval should contain. */
   coverage?: number
-  /** A number from 0 up to 1, at random; the same sequence grows the same forest. */
+  /** A random number from 0 up to 1. The same sequence grows the same forest. */
   chance: () => number
 }
 
 type Node = { feature: number; at: number; left: Node; right: Node } | { rows: Int32Array }
 
-/** Grows a forest. At least ten samples; constant features do no harm. */
+/** Grows a forest. It needs at least ten samples; constant features do no harm. */
 export function growForest(
   samples: Sample[],
   { trees = 80, minLeaf = 4, coverage = 0.8, chance }: ForestOptions,
@@ -89,8 +89,8 @@ function grow(samples: Sample[], rows: Int32Array, growth: Growth): Node {
 }
 
 /**
- * The split, among some features taken at random, that leaves the least squared error; undefined when none
- * leaves less.
+ * The split, among some randomly chosen features, that leaves the least squared error. Undefined if no split
+ * reduces it.
  */
 function bestSplit(
   samples: Sample[],
@@ -128,7 +128,7 @@ function leafOf(node: Node, x: number[]): Int32Array {
   return at.rows
 }
 
-/** Quantiles of the targets in the leaves, each leaf counting the same. */
+/** Quantiles of the targets in the leaves. Each leaf has the same weight. */
 function distribution(samples: Sample[], leaves: Int32Array[], tail: number): Prediction {
   const weighted: [number, number][] = []
   for (const leaf of leaves) for (const row of leaf) weighted.push([samples[row].y, 1 / leaf.length])
@@ -143,8 +143,7 @@ function distribution(samples: Sample[], leaves: Int32Array[], tail: number): Pr
 }
 
 /**
- * How much wider (or narrower, when negative) intervals must be so that as many actuals lie inside as
- * promised.
+ * How much wider (or narrower, if negative) intervals must be to contain the promised share of actual values.
  */
 function calibration(unseen: { actual: number; predicted: Prediction }[], coverage: number): number {
   const misses = unseen

@@ -1,7 +1,7 @@
 /**
- * What a job needs, by rule: before there is a history of runs to learn from. Rows of postgres, mysql and s3
- * are those of the sources; the others were measured on two cores with `headrace bench` (docs/estimation.md
- * says how) and are scaled by the machine's self-benchmark.
+ * The cores, memory and time that a job needs, by rule: used until the job has a history of runs to learn
+ * from. The rules of postgres, mysql and s3 are assumptions. The others were measured on two cores with
+ * `headrace bench` (docs/development.md) and are scaled by the machine's self-benchmark.
  */
 import { failure } from '../core/errors.ts'
 import { UNIT } from '../core/service/amounts.ts'
@@ -13,7 +13,7 @@ export interface Rule {
   memoryPerGb: number
   baseMinutes: number
   minutesPerGb: number
-  /** Measured here, and so scaled by how quick this machine is. */
+  /** Measured, and so scaled by the speed of the machine. */
   measured: boolean
 }
 
@@ -82,7 +82,7 @@ export type Complexity = keyof typeof COMPLEXITY
 
 export const DEFAULT_VOLUME_GB = 10
 const FLOORS = { cpuCores: 1, memoryGb: 2, minutes: 5 }
-/** How far an answer by rule is trusted (the sources' figure). */
+/** Confidence in an estimate by rule. */
 export const RULE_CONFIDENCE = 0.6
 
 export interface Resources {
@@ -91,14 +91,16 @@ export interface Resources {
   runtime_minutes: number
 }
 
-/** Sources name more types than an estimate knows; an unknown one is an error that lists these. */
+/**
+ * Sources may name other types than estimates support. An unknown one is an error that lists the known ones.
+ */
 export function sourceType(text: string): SourceType {
   if (!(SOURCE_TYPES as string[]).includes(text))
     throw failure('source_type_unknown', { type: text, known: SOURCE_TYPES.join(', ') })
   return text as SourceType
 }
 
-/** `speed`: of this machine against the one that the measured rows come from; 2 is twice as quick. */
+/** `speed`: of this machine, relative to the one of the measured rules. 2 is twice as fast. */
 export function estimateByRule(
   type: SourceType,
   volumeGb: number,
@@ -117,10 +119,10 @@ export function estimateByRule(
   }
 }
 
-/** Rounded up, but not for what floating point adds: 2 + 0.1 * 100 is 12, not 12.000000000000002. */
+/** Rounds up, but ignores what floating point adds: 2 + 0.1 * 100 is 12, not 12.000000000000002. */
 const ceil = (value: number): number => Math.ceil(Math.round(value * 1e9) / 1e9)
 
-/** What to buy for it: a fifth more than the bare need in units, the exact use rounded up in vCPU-hours. */
+/** What to buy for it: in units a fifth more than the bare need, in vCPU-hours the exact use rounded up. */
 export function recommendUnits({ cpu_cores, memory_gb, runtime_minutes }: Resources): {
   dedicated_units: number
   vcpu_hours: number

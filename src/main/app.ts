@@ -1,4 +1,4 @@
-/** The composition root of the CLI: every use case, wired with the real parts. */
+/** The composition root of the CLI: connects every use case with its parts. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { App } from '../operations/app.ts'
@@ -45,8 +45,7 @@ export function createApp(version: string): App {
 }
 
 /**
- * Methods of a part of the app that is loaded when one of them is called: DuckDB and Kafka cost half a second
- * each.
+ * Methods of a part of the app that is loaded with the first call: DuckDB and Kafka cost half a second each.
  */
 function lazily<Part, Name extends keyof Part>(load: () => Promise<Part>, names: Name[]): Pick<Part, Name> {
   const method =

@@ -1,14 +1,14 @@
 /**
- * Entry point of the process that measures this machine (service/self-benchmark.ts): prints the seconds of
+ * Entry point of the process that measures this machine (control/self-benchmark.ts): prints the seconds of
  * the best of three rounds.
  */
 import { join } from 'node:path'
 import { openSession } from '../engines/duckdb/session.ts'
 
-/** The best one counts: others on the machine can only make it slower. */
+/** The best one counts: other programs on the machine can only slow it down. */
 const ROUNDS = 3
 
-/** Text out, text in, hashed, grouped, sorted, written as Parquet: on one core. */
+/** Writes text, reads it, hashes, groups and sorts it, and writes Parquet, on one core. */
 async function timedRound(folder: string): Promise<number> {
   const session = await openSession({
     memoryBytes: 256 << 20,

@@ -1,13 +1,13 @@
 /**
- * Entry point of the process that checks what tenants wrote: it may take long or all of its memory, and
- * nothing else must suffer from it.
+ * Entry point of the process that checks what tenants wrote. A check may take long or use all of its memory,
+ * and nothing else must suffer from it.
  */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import type { JobFields } from '../state/jobs.ts'
 import type { FromChecker, JobTexts, ToChecker } from '../control/checker.ts'
 import { checkSettings } from '../control/job-check.ts'
 
-// A declaration may have thousands of mistakes, each an error to its parser; nobody reads where they were made.
+// A declaration may have thousands of mistakes, each an error to its parser. Nobody needs their stack traces.
 Error.stackTraceLimit = 0
 
 process.on('message', (asked: ToChecker) => process.send?.(answerTo(asked)))

@@ -25,7 +25,7 @@ else {
   await runCli(version)
 }
 
-/** The value of --config, before commander is loaded: a stream's child is started meanwhile. */
+/** The value of --config, before commander is loaded: the child of a stream starts at the same time. */
 function configOption(args: string[]): string | undefined {
   const at = args.findIndex((arg) => arg === '--config' || arg.startsWith('--config='))
   if (at === -1) return undefined

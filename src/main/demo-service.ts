@@ -1,6 +1,6 @@
 /**
- * What the demo starts and leaves running: a broker where one can run, and the service; known by a file, so
- * that the next demo finds them.
+ * The servers that the demo starts and leaves running: a broker if possible, and the service. A file names
+ * them, so that the next demo finds them.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ export interface DemoServers {
 const stateFile = (home: string): string => join(home, 'demo.json')
 const START_MS = 90_000
 
-/** Ends what an earlier demo left running, if it still does. Returns whether anything was there. */
+/** Ends servers of an earlier demo that still run. Returns whether there were any. */
 export async function stopServers(home: string): Promise<boolean> {
   const known = readState(home)
   if (known === undefined) return false
@@ -62,7 +62,7 @@ export async function startServers(
 async function startService(home: string, wanted: number): Promise<DemoServers['service']> {
   const port = await freePort(wanted)
   const log = openSync(join(home, 'service.log'), 'a')
-  // The demo's broker is on this machine, which tenants may not reach unless an operator says so.
+  // The demo's broker is on this machine, which tenants may not reach unless an operator allows it.
   const env = inheritedEnvironment({ HEADRACE_HOME: home, HEADRACE_ALLOW_HOSTS: '127.0.0.1,localhost' })
   const child = spawn(process.execPath, [...NODE_FLAGS, ENTRY, 'serve', '--listen', `127.0.0.1:${port}`], {
     env,
@@ -86,7 +86,7 @@ async function startService(home: string, wanted: number): Promise<DemoServers['
   return { address, pid: child.pid as number }
 }
 
-/** Processes of executions that a service runs; empty where the system does not tell (no /proc). */
+/** Processes of executions that a service runs. Empty if the system does not tell (no /proc). */
 export async function executionPids(servicePid: number): Promise<number[]> {
   const processes = (await readdir('/proc').catch((): string[] => [])).filter((name) => /^\d+$/.test(name))
   return processes
@@ -106,12 +106,11 @@ function readState(home: string): DemoServers | undefined {
   return text === '' ? undefined : (JSON.parse(text) as DemoServers)
 }
 
-/** The signal of each tenth of a second; signal 0 only asks whether it is there. */
+/** The signal of each tenth of a second. Signal 0 only checks whether the process exists. */
 const SIGNALS: Readonly<Record<number, 'SIGTERM' | 'SIGKILL'>> = { 0: 'SIGTERM', 300: 'SIGKILL' }
 
 /**
- * Asks a process to end, and waits; another that has its number by now is none of ours and is told by its
- * command.
+ * Asks a process to end, and waits. Its command identifies it: another process may have its number by now.
  */
 async function end(pid: number): Promise<void> {
   const command = textOf(`/proc/${pid}/cmdline`)

@@ -1,7 +1,6 @@
 /**
- * The demo: every kind of trouble on purpose, and one reconciled table at the end. It drives the CLI's own
- * commands against a real service, so that what it shows is what a user runs; the service goes on when the
- * demo has ended.
+ * The demo: every kind of trouble on purpose, and one reconciled table at the end. It runs the CLI's own
+ * commands against a real service, so it shows what a user would see. The service continues after the demo.
  */
 import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
@@ -84,7 +83,7 @@ async function chain({ options, out, ask, servers, folder, dataset }: Story): Pr
   )
   await promotedJob(ask, folder, dataset, servers)
   out.say('3. The job runs in the capacity that was bought. The demo kills its process (SIGKILL) halfway ...')
-  // The other half arrives while it runs: there is a middle to be killed in, however fast it is.
+  // The other half arrives during the run, so there is a middle in which to kill it, however fast it is.
   const producing = ask([
     'produce',
     dataset,
@@ -112,7 +111,7 @@ async function chain({ options, out, ask, servers, folder, dataset }: Story): Pr
   return [first, await again(), await again()]
 }
 
-/** The tenant, with a balance; made at the first demo. */
+/** The tenant, with a balance. The first demo creates it. */
 async function tenantOf(ask: Ask): Promise<string> {
   const { items } = (await ask(['tenants', 'list'])) as unknown as {
     items: { tenant_id: string; tenant_name: string }[]
@@ -127,7 +126,7 @@ async function tenantOf(ask: Ask): Promise<string> {
   return tenant
 }
 
-/** The job as it is declared now; drafted and promoted when it is new. */
+/** The job with its present declaration; a new one is drafted and promoted. */
 async function promotedJob(
   ask: Ask,
   folder: string,
@@ -177,8 +176,8 @@ const ended = (execution: Execution): boolean =>
   !['scheduled', 'booked', 'running'].includes(execution.status)
 
 /**
- * Kills the process of an execution once it has committed something: seen in the table's log, as the API
- * tells it only every few seconds.
+ * Kills the process of an execution once it has committed something, as seen in the table's log: the API
+ * reports it only every few seconds.
  */
 async function killInTheMiddle(
   ask: Ask,
@@ -187,7 +186,7 @@ async function killInTheMiddle(
 ): Promise<boolean> {
   for (let look = 0; ; look += 1) {
     const pids = await executionPids(servicePid)
-    // A first run enters its first offsets before it commits data.
+    // A first run commits its first offsets before data.
     if (versionsOf(raw) > Math.max(before, 1) + (before === 0 ? 1 : 0) && pids.filter(killed).length > 0)
       return true
     if (look % 20 === 19 && ended(await show(ask, id))) return false
@@ -195,7 +194,7 @@ async function killInTheMiddle(
   }
 }
 
-/** False for one that has ended by itself meanwhile. */
+/** False if it has ended meanwhile. */
 function killed(pid: number): boolean {
   try {
     return process.kill(pid, 'SIGKILL')

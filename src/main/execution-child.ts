@@ -1,6 +1,6 @@
 /**
- * Entry point of the child that runs one execution: disposable, bounded, and told everything by its parent's
- * channel.
+ * Entry point of the child that runs one execution: disposable and limited. Its parent's channel brings all
+ * its input.
  */
 import { fork } from 'node:child_process'
 import { HeadraceError, reasonOf } from '../core/errors.ts'
@@ -13,7 +13,7 @@ process.on('message', (message: ToExecution) => {
   if (message.type === 'stop') stopped.abort()
   else void run(message)
 })
-// The runner is gone: its lease ends, and another will run this again.
+// The runner is gone: its lease ends, and another runner will run this again.
 process.on('disconnect', () => process.exit(1))
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
@@ -75,8 +75,8 @@ async function execute(work: Work): Promise<Outcome> {
 }
 
 /**
- * A batch sorts for seconds: in a process of its own, so that the stream's commits go on. The next tick makes
- * good what failed.
+ * A batch sorts for seconds: in a separate process, so that the stream's commits continue. The next tick
+ * makes up for a failed one.
  */
 async function batchBeside(work: Work): Promise<void> {
   const child = fork(process.argv[1], [], {

@@ -1,4 +1,4 @@
-/** A failpoint that kills one process and spares its successors: they must get through. */
+/** A failpoint that kills one process and spares its successors. */
 import { closeSync, openSync } from 'node:fs'
 import { settings } from '../host/settings.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Entry point of the thread that learns: growing a model takes seconds of a core, which requests must not
- * wait for.
+ * Entry point of the thread that learns: growing a model takes seconds of a core, for which requests must not
+ * wait.
  */
 import { parentPort } from 'node:worker_threads'
 import { estimate, learn, type Model } from '../learning/estimate.ts'
@@ -9,10 +9,7 @@ import type { ToLearner } from '../control/loops/learner.ts'
 
 const models = new Map<SourceType, Model>()
 
-/**
- * Trees that are grown twice from the same runs are the same (a linear congruential generator, Numerical
- * Recipes).
- */
+/** The same runs always grow the same trees (a linear congruential generator, Numerical Recipes). */
 function fixedChance(): () => number {
   let state = 42
   return () => {

@@ -6,6 +6,7 @@ import { addBench } from '../cli/bench.ts'
 import { addDataset } from '../cli/dataset.ts'
 import { addDemo } from '../cli/demo.ts'
 import { addOffsets } from '../cli/offsets.ts'
+import { outputOption } from '../cli/options.ts'
 import { createOutput, printError, type Output, type OutputFormat } from '../cli/output.ts'
 import { addPrices } from '../cli/prices.ts'
 import { addProduce } from '../cli/produce.ts'
@@ -61,7 +62,7 @@ function createRoot(version: string): Command {
   return new Command('headrace')
     .description('Ingest Kafka topics and files into open tables, exactly once.')
     .version(`headrace ${version}`)
-    .option('-o, --output <format>', 'table or json', 'table')
+    .addOption(outputOption().default('table'))
     .option('--config <file>', 'settings file (default: headrace.yaml here or in the home)')
     .enablePositionalOptions(false)
     .showHelpAfterError('(headrace --help lists all commands)')
@@ -96,7 +97,7 @@ function addCommands(program: Command, version: string, output: () => Output): v
   addCompletion(program)
 }
 
-/** What works on this machine, without a service. */
+/** Commands that work on this machine, without a service. */
 const OF_THE_APP = [
   addDataset,
   addProduce,
@@ -109,7 +110,7 @@ const OF_THE_APP = [
   addQuarantine,
 ]
 
-/** What asks a service. */
+/** Commands that call a service. */
 const OF_THE_SERVICE = [
   addTenants,
   addPurchases,
@@ -136,13 +137,13 @@ function checkSettings(action: Command, out: Output): void {
   for (const note of settingNotes()) out.note(note)
 }
 
-/** Lets `--output` and `--config` (which cli.ts has read) stand behind any command, too. */
+/** Allows `--output` and `--config` (which cli.ts has read) after any command, too. */
 function letOptionsFollow(program: Command): void {
   for (const command of allCommands(program))
     command
       .exitOverride()
       .showHelpAfterError('(add --help to see the arguments)')
-      .option('-o, --output <format>', 'table or json')
+      .addOption(outputOption())
       .addOption(new Option('--config <file>', 'settings file').hideHelp())
   program.hook('preAction', (_, action) => {
     const own = action.opts<{ output?: string }>().output
@@ -150,15 +151,14 @@ function letOptionsFollow(program: Command): void {
   })
 }
 
-/** Commander has said what is wrong by then, and help is no mistake; other errors are printed here. */
+/** Commander has already reported its own errors, and help is no error. Other errors are printed here. */
 function exitCodeOf(error: unknown, format: OutputFormat): number {
   if (!(error instanceof CommanderError)) return printError(error, format)
   return error.exitCode === 0 ? 0 : 2
 }
 
 /**
- * The use cases, loaded when one is called: --help and mistakes in arguments must not wait for DuckDB and
- * Kafka.
+ * The use cases, loaded with the first call: --help and wrong arguments must not wait for DuckDB and Kafka.
  */
 function lazyApp(version: string): App {
   const known: Record<string, () => unknown> = { version: () => version, home: homeFolder }

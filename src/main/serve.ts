@@ -1,4 +1,4 @@
-/** headrace serve: one process with everything, or some of its roles beside others on the same database. */
+/** headrace serve: one process with all roles, or some of its roles next to others on the same database. */
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,11 +20,12 @@ import { ensureSelfBenchmark } from '../control/self-benchmark.ts'
 type Api = Awaited<ReturnType<typeof createApi>>
 type Log = (event: Record<string, unknown>) => void
 
-/** How long requests that are under way may take to get their answers when the service stops. */
+/** How long open requests may take to get their answers when the service stops. */
 const CLOSE_MS = 10_000
 
 /**
- * Starts it; resolves when requests are answered. `stop` ends it after what runs has ended or was given back.
+ * Starts the service. Resolves when it answers requests. `stop` ends it after running executions have ended
+ * or were given back.
  */
 export async function serve(version: string, { roles, listen, databaseUrl }: ServeOptions): Promise<Served> {
   const home = homeFolder()
@@ -61,7 +62,7 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
       ended: postgres?.ended ?? new Promise<void>(() => undefined),
       async stop() {
         await rm(place, { force: true })
-        // Who does not read its answer must not hold up the end.
+        // A client that does not read its answer must not delay the end.
         const cutting = setTimeout(() => api?.server.closeAllConnections(), CLOSE_MS)
         await api?.close()
         clearTimeout(cutting)
@@ -80,7 +81,7 @@ export async function serve(version: string, { roles, listen, databaseUrl }: Ser
   }
 }
 
-/** Returns the address. What was opened for the API is closed when it cannot be had. */
+/** Returns the address. If it is not available, closes what was opened for the API. */
 async function listenAt(
   api: Api,
   { host, port }: ServeOptions['listen'],
@@ -96,7 +97,7 @@ async function listenAt(
   }
 }
 
-/** Beside everything else: estimates by rule do without it until it is known. */
+/** Runs in the background: until its result is known, estimates by rule do without it. */
 async function measureMachine({ gate, home }: Context, log: Log, stopping: AbortSignal): Promise<void> {
   try {
     await ensureSelfBenchmark(gate.service, home, stopping)
@@ -105,7 +106,9 @@ async function measureMachine({ gate, home }: Context, log: Log, stopping: Abort
   }
 }
 
-/** The first operator's token, made once and kept where only the user of this installation can read it. */
+/**
+ * The first operator's token, created once and stored where only the user of this installation can read it.
+ */
 async function operatorToken({ gate, home }: Context): Promise<string> {
   const path = join(home, 'operator.token')
   if (existsSync(path)) {

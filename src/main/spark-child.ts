@@ -68,8 +68,8 @@ function taskFailpoint(work: 'heads' | 'files'): string | undefined {
 }
 
 /**
- * Ends of the topic that we were told to read; one that is gone, or that we are ahead of, ends the job by
- * name.
+ * Ends of the topic that we read. If it is gone, or if our positions are ahead of it, the job ends with an
+ * error.
  */
 async function endsOf(
   client: KafkaClient,
@@ -94,7 +94,7 @@ async function endsOf(
 
 const LONGEST_PAUSE_MS = 5_000
 
-/** What is transient is said and tried again, with a growing pause. */
+/** Reports transient errors and retries, with a growing pause. */
 async function patiently<T>(
   parts: SparkChildParts,
   signal: AbortSignal,

@@ -72,7 +72,7 @@ run()
   .then(
     () => (process.exitCode = 0),
     (error: unknown) => {
-      // Spark keeps the end of what is said here and hands it back: an error keeps its name.
+      // Spark keeps the end of this output and returns it, so an error keeps its code.
       process.stderr.write(`\n@headrace ${JSON.stringify(failedMessage(error))}\n`)
       process.exitCode = 3
     },

@@ -1,4 +1,4 @@
-/** Entry point of a stream's child process: wires the parts and runs until told to stop. */
+/** Entry point of a stream's child process: connects the parts, and runs until it is stopped. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createKafkaClient } from '../connectors/kafka/client.ts'
@@ -24,10 +24,7 @@ import { openStore } from '../operations/stores.ts'
 
 type Handler = (message: ToChild) => void
 
-/**
- * Who is told; what comes before there is somebody is kept for them, all of it: the supervisor waits for an
- * answer.
- */
+/** The receiver of messages. Earlier messages are all kept for it: the supervisor waits for an answer. */
 let listener: Handler | undefined
 const early: ToChild[] = []
 const stopped = new AbortController()
@@ -38,9 +35,9 @@ process.on('message', (message: ToChild) => {
   else if (listener === undefined) early.push(message)
   else listener(message)
 })
-// The supervisor is gone: nobody would commit what we write.
+// The supervisor is gone: nobody would commit our files.
 process.on('disconnect', () => process.exit(0))
-// Signals from a terminal go to the whole group; the supervisor decides when a child ends.
+// Signals from a terminal go to the whole group. The supervisor decides when a child ends.
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
 
@@ -62,7 +59,7 @@ async function run(settings: ChildSettings): Promise<void> {
     process.exitCode = 1
   } finally {
     await rm(spill, { recursive: true, force: true }).catch(reasonOf)
-    // The channel is flushed by the time of the next turn; open sockets must not keep the process.
+    // The channel is flushed by the next turn. Open sockets must not keep the process alive.
     setImmediate(() => process.exit())
   }
 }
@@ -123,8 +120,8 @@ async function runWith(settings: ChildSettings, spill: string): Promise<void> {
 }
 
 /**
- * Files with the identities of committed rows: RAW's and the archive's, those that may hold rows from an
- * offset on. What was merged or moved no longer lies in the order of its commits.
+ * Files with the identities of committed rows, in RAW and in the archive, that may hold rows from an offset
+ * on. Merged or moved files are no longer in the order of their commits.
  */
 async function committedRows(
   raw: Table,
@@ -145,7 +142,7 @@ async function committedRows(
   }
 }
 
-/** By its statistics, whether a file can hold rows from this offset on, of whatever Kafka partition. */
+/** By its statistics: whether a file can hold rows from this offset on, of any Kafka partition. */
 function mayHold(file: AddAction, leastOffset: number): boolean {
   const { maxValues } = JSON.parse(file.stats || '{}') as { maxValues?: { kafka_offset?: number } }
   return maxValues?.kafka_offset === undefined || maxValues.kafka_offset >= leastOffset

@@ -1,5 +1,5 @@
 /**
- * The one door out: resolves a name once, checks every address that came of it, and gives the one to connect
+ * The only way out to the network: resolves a name once, checks every address, and returns the one to connect
  * to.
  */
 import { lookup } from 'node:dns/promises'
@@ -13,16 +13,15 @@ import type { Settings } from '../core/settings.ts'
 import { deniedReason, isAllowedByName, isInAllowedNet, type EgressPolicy } from './egress.ts'
 
 /**
- * What the operator allows: names and addresses, with or without a port, and networks, that jobs and webhooks
- * may reach though they are this machine, link-local or, for webhooks, private.
+ * What the operator allows: names and addresses, with or without a port, and networks that jobs and webhooks
+ * may reach although they belong to this machine, are link-local or, for webhooks, private.
  */
 export const egressPolicy = ({ allow_hosts: allow }: Pick<Settings, 'allow_hosts'>): EgressPolicy => ({
   allow,
 })
 
 /**
- * The address of a host. Connect to it and to nothing else: a name may resolve to another address a moment
- * later.
+ * The address of a host. Connect only to this address: the name may resolve to another one a moment later.
  */
 export async function allowedAddress(policy: EgressPolicy, host: string, port: number): Promise<string> {
   const found = await lookup(host, { all: true }).catch((error: unknown) => {
@@ -37,14 +36,14 @@ export async function allowedAddress(policy: EgressPolicy, host: string, port: n
   return found[0].address
 }
 
-/** Of all interfaces, each time: they come and go while a service runs. */
+/** Addresses of all interfaces, read each time: they change while a service runs. */
 function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((found = []) => found.map(({ address }) => address))
 }
 
 /**
- * What connectors of a job ask before each connection. Undefined outside of an execution: who runs a job by
- * hand on their own machine reaches what they reach. Processes that an execution starts inherit the mark.
+ * The resolver that connectors of a job use before each connection. Undefined outside an execution: a job
+ * that you run by hand reaches whatever you reach. Processes that an execution starts inherit the mark.
  */
 export function executionResolver(
   settings: Pick<Settings, 'allow_hosts' | 'execution'>,
@@ -54,8 +53,8 @@ export function executionResolver(
 }
 
 /**
- * Agents for clients of HTTP that connect by themselves: every connection, to a name or an address,
- * redirected or not, goes through the door.
+ * Agents for HTTP clients that connect on their own: every connection is checked, to a name or an address,
+ * redirected or not.
  */
 export function guardedAgents(policy: EgressPolicy): { http: HttpAgent; https: HttpsAgent } {
   const options: AgentOptions = { keepAlive: true, maxSockets: 16 }

@@ -1,20 +1,23 @@
 /**
- * Which addresses a tenant's job may connect to. Pure: main/ resolves names and asks here about every address
- * that came of it.
+ * Decides to which addresses a tenant's job may connect. Pure: main/ resolves names and checks every
+ * resulting address here.
  */
 import { BlockList, isIP } from 'node:net'
 import { groupsOf } from '../core/ip-address.ts'
 
 export interface EgressPolicy {
-  /** `host`, `host:port`, an address or a network (10.1.0.0/16): allowed whatever it resolves to. */
+  /** `host`, `host:port`, an address or a network (10.1.0.0/16): allowed, whatever it resolves to. */
   allow: readonly string[]
-  /** Networks that are nobody's on the Internet are closed too. */
+  /** Networks outside the public Internet are closed too. */
   publicOnly?: boolean
 }
 
 type Net = [string, number, 'ipv4' | 'ipv6', string]
 
-/** Never, unless allowed by name: this machine, what hands out credentials in clouds, and what is no host. */
+/**
+ * Denied unless explicitly allowed: this machine, services that hand out cloud credentials, and addresses
+ * that are no host.
+ */
 const DENIED: Net[] = [
   ['0.0.0.0', 8, 'ipv4', 'it is no address of a host'],
   ['127.0.0.0', 8, 'ipv4', 'it is this machine'],
@@ -35,8 +38,8 @@ const DENIED: Net[] = [
 const PRIVATE_REASON = 'it is in a private network'
 
 /**
- * Databases lie there, and receivers of the operator's own: for a tenant's webhook, not unless allowed by
- * name.
+ * Databases and receivers of the operator live there. Denied for a tenant's webhook unless explicitly
+ * allowed.
  */
 const PRIVATE: Net[] = [
   ['10.0.0.0', 8, 'ipv4', PRIVATE_REASON],
@@ -57,12 +60,12 @@ const listsOf = (nets: Net[]): { list: BlockList; type: 'ipv4' | 'ipv6'; reason:
 const [DENIED_NETS, PRIVATE_NETS] = [listsOf(DENIED), listsOf(PRIVATE)]
 
 export interface Surroundings {
-  /** Addresses that this machine has now. */
+  /** Present addresses of this machine. */
   own: string[]
   publicOnly: boolean
 }
 
-/** Why an address must not be reached; undefined when it may. */
+/** Why an address is denied. Undefined if it is allowed. */
 export function deniedReason(
   address: string,
   { own, publicOnly }: Surroundings = { own: [], publicOnly: false },
@@ -76,7 +79,7 @@ export function deniedReason(
   return nets.find((net) => net.type === type && net.list.check(plain, type))?.reason
 }
 
-/** Compared as addresses: an IPv6 one is written in many ways. */
+/** Compares addresses, not texts: IPv6 has many notations. */
 function isOneOf(address: string, type: 'ipv4' | 'ipv6', own: string[]): boolean {
   const list = new BlockList()
   for (const address of own.map(unmapped))
@@ -88,7 +91,7 @@ export function isAllowedByName({ allow }: EgressPolicy, host: string, port: num
   return allow.includes(host) || allow.includes(`${host}:${port}`)
 }
 
-/** Whether an address lies in a network that is allowed. */
+/** Whether an address is in an allowed network. */
 export function isInAllowedNet({ allow }: EgressPolicy, address: string): boolean {
   const plain = unmapped(address)
   return allow.some((entry) => {
@@ -103,9 +106,8 @@ export function isInAllowedNet({ allow }: EgressPolicy, address: string): boolea
 }
 
 /**
- * The IPv4 address that an IPv6 one stands for, else the address itself: mapped and compatible ones (RFC
- * 4291, 2.5.5), translated ones (::ffff:0:0:0/96 of RFC 2765, 64:ff9b::/96 of RFC 6052) and those of 6to4
- * (RFC 3056).
+ * The IPv4 address inside an IPv6 one, else the address itself: mapped and compatible ones (RFC 4291, 2.5.5),
+ * translated ones (::ffff:0:0:0/96 of RFC 2765, 64:ff9b::/96 of RFC 6052) and those of 6to4 (RFC 3056).
  */
 function unmapped(address: string): string {
   const text = address.replace(/%.*$/, '')

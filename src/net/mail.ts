@@ -1,17 +1,17 @@
 /**
- * Mail, for who wants to be told of events without a receiver of their own: through the operator's SMTP
- * server, one mail for what came since the last.
+ * Mail for people who want events without their own receiver: through the operator's SMTP server, one mail
+ * for all events since the last.
  */
 import { ALERTS } from '../core/service/alerts.ts'
 import { failure, reasonOf } from '../core/errors.ts'
 import type { Settings } from '../core/settings.ts'
 
 export interface Mailer {
-  /** Throws `source_unreachable` when the server does not take it. */
+  /** Throws `source_unreachable` if the server does not accept it. */
   send(to: string, events: Record<string, unknown>[]): Promise<void>
 }
 
-/** The mailer, or `setting_missing` where the operator has set none. */
+/** The mailer. Throws `setting_missing` if the operator has configured none. */
 export function needMailer(mail: Mailer | undefined): Mailer {
   if (mail === undefined)
     throw failure('setting_missing', {
@@ -22,7 +22,7 @@ export function needMailer(mail: Mailer | undefined): Mailer {
   return mail
 }
 
-/** Through the operator's server, from the operator's sender; undefined: no mail is sent. */
+/** Sends through the operator's server, from the operator's sender. Undefined: the service sends no mail. */
 export function mailerOf({
   smtp_url: url,
   mail_from: from,
@@ -42,7 +42,7 @@ export function mailerOf({
         greetingTimeout: 10_000,
         socketTimeout: 30_000,
       } as never)
-      // The same mail again, when the answer was lost, is known by its id.
+      // If the answer was lost, the same mail is sent again; its ID identifies it.
       const messageId = `<events-${String(events[0].event_id)}-${String(events.at(-1)?.event_id)}.${to.replace(/[^\w.-]/g, '_')}@headrace>`
       await transport
         .sendMail({ from, to, messageId, subject: subjectOf(events), text: events.map(lineOf).join('\n\n') })
@@ -59,7 +59,7 @@ function subjectOf(events: Record<string, unknown>[]): string {
   return `[headrace] ${events.length === 1 ? names[0] : `${events.length} events: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' ...' : ''}`}`
 }
 
-/** When, what, of which tenant; then the numbers. */
+/** Time, event and tenant; then the numbers. */
 function lineOf({ at, event, tenant_id: tenant, subject, data }: Record<string, unknown>): string {
   const facts = Object.entries(data as object).map(
     ([name, value]) => `  ${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,

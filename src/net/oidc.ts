@@ -1,6 +1,6 @@
 /**
- * JSON Web Tokens of an identity provider (OpenID Connect): signed by a key that it publishes, meant for us,
- * not expired. The role and the tenant are claims; what a token does not say clearly it does not grant.
+ * JSON Web Tokens of an identity provider (OpenID Connect): signed by a key that it publishes, issued for us,
+ * not expired. Role and tenant are claims. A token grants only what it states clearly.
  */
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose'
 import { failure, reasonOf } from '../core/errors.ts'
@@ -8,20 +8,20 @@ import type { Settings } from '../core/settings.ts'
 import { isId, ROLES, type Principal, type Role } from '../core/service/nouns.ts'
 
 export interface OidcSettings {
-  /** `iss` of its tokens; `/.well-known/openid-configuration` below it says where its keys are. */
+  /** `iss` of its tokens. `/.well-known/openid-configuration` below it names its keys. */
   issuer: string
-  /** `aud` that tokens for this service have. */
+  /** `aud` of tokens for this service. */
   audience: string
-  /** Claims that hold the role and the tenant's id. */
+  /** The claims with the role and the tenant's ID. */
   roleClaim: string
   tenantClaim: string
 }
 
-/** Signatures with a public key only: a shared secret would let every holder make tokens. */
+/** Only signatures with a public key: with a shared secret, every holder could make tokens. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const CLOCK_SKEW_S = 60
 
-/** Undefined when no provider is set. */
+/** Undefined if no provider is set. */
 export function oidcSettings(
   settings: Pick<Settings, 'oidc_issuer' | 'oidc_audience' | 'oidc_role_claim' | 'oidc_tenant_claim'>,
 ): OidcSettings | undefined {
@@ -40,11 +40,11 @@ export function oidcSettings(
   }
 }
 
-/** Whether a bearer token is meant to be a JWT: three parts, with dots. */
+/** Whether a bearer token looks like a JWT: three parts, with dots. */
 export const isJwt = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)
 
 export interface JwtVerifier {
-  /** Who a token speaks for. Throws `unauthenticated`. */
+  /** The holder of a token. Throws `unauthenticated`. */
   principal(token: string): Promise<Principal>
 }
 
@@ -52,7 +52,7 @@ export function createJwtVerifier(settings: OidcSettings): JwtVerifier {
   let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined
   const keySet = (): Promise<ReturnType<typeof createRemoteJWKSet>> =>
     (keys ??= discover(settings.issuer).catch((error: unknown) => {
-      // Asked again with the next token: a provider may start after us.
+      // The next token asks again: a provider may start after us.
       keys = undefined
       throw error
     }))

@@ -1,4 +1,4 @@
-/** One delivery of a webhook: an event posted to its receiver, signed, within a time. */
+/** One delivery of a webhook: posts an event to its receiver, signed, within a time limit. */
 import { createHmac } from 'node:crypto'
 import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
@@ -13,13 +13,13 @@ export interface Delivery {
   id: string
   name: string
   key: string | undefined
-  /** To this machine and its network too. */
+  /** May also connect to this machine and its network. */
   anywhere: boolean
   policy: EgressPolicy
   stopping: AbortSignal
 }
 
-/** Posts to the address that was checked and to no other; redirects are not followed. */
+/** Posts only to the address that was checked. It does not follow redirects. */
 export async function postEvent(target: string, body: string, delivery: Delivery): Promise<void> {
   const url = new URL(target)
   const secure = url.protocol === 'https:'
@@ -39,7 +39,7 @@ export async function postEvent(target: string, body: string, delivery: Delivery
   })
 }
 
-/** Signed over its number too, so that nobody can send a body again as another delivery. */
+/** The signature covers the number, too, so nobody can send a body again as another delivery. */
 function headersOf(body: string, { id, name, key }: Delivery): OutgoingHttpHeaders {
   const signature =
     key === undefined
@@ -56,17 +56,16 @@ function headersOf(body: string, { id, name, key }: Delivery): OutgoingHttpHeade
 
 interface Sending {
   url: URL
-  /** The one that was checked: the name is not looked up a second time. */
+  /** The checked address: the name is not resolved a second time. */
   address: string
   headers: OutgoingHttpHeaders
   body: string
   stopping: AbortSignal
 }
 
-/** Resolves when the receiver has taken it. */
+/** Resolves when the receiver has accepted it. */
 async function send({ url, address, headers, body, stopping }: Sending): Promise<void> {
-  // From first to last, whatever comes in between: a receiver that sends a byte now and then never falls
-  // silent.
+  // A limit for the whole delivery: a receiver that sends a byte now and then never falls silent.
   const late = AbortSignal.timeout(TIMEOUT_MS)
   await new Promise<void>((resolve, reject) => {
     const sent = (url.protocol === 'https:' ? httpsRequest : httpRequest)(
@@ -82,7 +81,7 @@ async function send({ url, address, headers, body, stopping }: Sending): Promise
             : done(null, address, isIPv6(address) ? 6 : 4),
       },
       (response) => {
-        // What it says is not read, but neither is it an error that it says too much.
+        // The body of the answer is not read, and a long one is no error.
         response.on('error', () => undefined).resume()
         const status = response.statusCode ?? 0
         if (status >= 200 && status < 300) resolve()

@@ -1,6 +1,6 @@
 /**
- * What the CLI (and later the API) can ask for. main/ implements it; nothing above knows an adapter. Every
- * method throws errors of the table (core/errors.ts); progress goes to `say`, results are returned.
+ * What the CLI and the API can request. main/ implements it; no room above knows an adapter. Every method
+ * throws errors of the table (core/errors.ts). Progress goes to `say`, results are returned.
  */
 import type {
   BatchResult,
@@ -16,7 +16,7 @@ import type { CheckResult } from '../dataset/check.ts'
 import type { EngineName } from '../dataset/declaration.ts'
 import type { Unsupported } from '../planning/engine-support.ts'
 
-/** What makes the files of one run, where it differs from the declaration. */
+/** The engine of one run, if it differs from the declaration. */
 export interface EngineChoice {
   engine?: EngineName
   /** Starts Spark with this master. */
@@ -30,7 +30,7 @@ export interface StreamOptions {
   engine: EngineChoice
   untilCaughtUp: boolean
   /**
-   * How long another run of the dataset's stream may hold it up, in milliseconds; default 0, it is refused.
+   * How long to wait for another run of the dataset's stream, in milliseconds. Default 0: the run is refused.
    */
   lockWaitMs?: number
   metricsPort: number | undefined
@@ -51,7 +51,7 @@ export interface BatchOptions {
 export interface ProduceRequest {
   engine: EngineChoice
   dataset: string
-  /** Undefined: what the dataset reads, and the folder that it watches. */
+  /** Undefined: the source of the dataset, and the folder that it watches. */
   to: 'kafka' | 'files' | undefined
   folder: string | undefined
   count: number
@@ -125,7 +125,7 @@ export interface ReplayResult {
   read: number
   accepted: number
   quarantined: number
-  /** Rejects of which no bytes were kept: they stay. The file or message must come again. */
+  /** Rejects without stored bytes. They stay; the file or message must come again. */
   notKept: number
   version: number | null
 }
@@ -133,9 +133,9 @@ export interface ReplayResult {
 export interface UpkeepOptions {
   engine: EngineChoice
   memoryBytes: number
-  /** Says files, rows and bytes; changes nothing. */
+  /** Reports files, rows and bytes; changes nothing. */
   dryRun: boolean
-  /** Retention: first ingest date that stays, instead of raw.retention_days before today. */
+  /** Retention: the first ingest date that stays, instead of raw.retention_days before today. */
   keepFrom: string | undefined
   /** Vacuum: instead of upkeep.grace_hours. */
   graceMs: number | undefined
@@ -145,12 +145,12 @@ export interface UpkeepOptions {
 export interface DeleteOptions extends UpkeepOptions {
   /** Records by key: column to value as text. All name the same columns. */
   keys: Record<string, string>[]
-  /** Kept in the log beside the hashes of the keys, for who has to prove that it was done. */
+  /** Stored in the log next to the hashes of the keys, as proof that the deletion was done. */
   reason: string
 }
 
 export interface ReprocessOptions extends UpkeepOptions {
-  /** First and last ingest date; undefined: no bound. */
+  /** First and last ingest date. Undefined: unlimited. */
   from: string | undefined
   to: string | undefined
 }
@@ -164,7 +164,7 @@ export interface SubmitOptions {
   executors?: number
   executorCores?: number
   executorMemory?: string
-  /** Messages or rows a second that the advice is for; undefined: the busiest hour that was measured. */
+  /** Messages or rows per second for the advice. Undefined: those of the busiest measured hour. */
   rate?: number
   print: boolean
   untilCaughtUp: boolean
@@ -175,11 +175,11 @@ export interface SubmitOptions {
 export interface SubmitResult {
   command: string
   sizing: { executors: number; coresPerExecutor: number; executorMemory: string; driverMemory: string }
-  /** Null: nothing was measured yet. */
+  /** Null: there are no measurements yet. */
   advice: string | null
-  /** Cluster mode: what runs the job, once the application is there. */
+  /** Cluster mode: the command that runs the job once the application is there. */
   attach: string | null
-  /** What the job did; null when it was not run. */
+  /** The result of the job. Null if it was not run. */
   result: Record<string, unknown> | null
 }
 
@@ -199,7 +199,7 @@ export interface DatasetDraft {
   /** Records of the sample, and how many of them the draft loads. */
   records: number
   loaded: number
-  /** What a person should look at. */
+  /** Notes for the person who reviews the draft. */
   notes: string[]
   columns: { name: string; notes: string[] }[]
 }
@@ -207,7 +207,7 @@ export interface DatasetDraft {
 export interface App {
   version: string
   home: string
-  /** With an engine, or with one declared, also says what that engine cannot do. */
+  /** With an engine, given or declared, it also lists what that engine cannot do. */
   checkDataset(
     path: string,
     engine: EngineChoice,
@@ -219,16 +219,13 @@ export interface App {
   produce(request: ProduceRequest): Promise<Record<string, unknown>>
   stream(dataset: string, options: StreamOptions): Promise<StreamSummary>
   batch(dataset: string, options: BatchOptions): Promise<BatchResult[]>
-  /**
-   * Runs an action at each tick of the dataset's schedule for batches, or for upkeep, until the signal
-   * aborts.
-   */
+  /** Runs an action at each tick of the dataset's schedule for batches or upkeep, until the signal aborts. */
   atTicks(
     dataset: string,
     of: 'processed' | 'upkeep',
     options: { signal: AbortSignal; begun(schedule: string): void; action(): Promise<void> },
   ): Promise<void>
-  /** Submits a Spark application of the size a job needs, and runs the job on it. */
+  /** Submits a Spark application sized for a job, and runs the job on it. */
   sparkSubmit(dataset: string, options: SubmitOptions): Promise<SubmitResult>
   compact(dataset: string, options: UpkeepOptions): Promise<({ table: string } & CompactResult)[]>
   retain(dataset: string, options: UpkeepOptions): Promise<RetainResult>

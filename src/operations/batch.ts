@@ -29,19 +29,18 @@ export interface BatchRun {
 }
 
 /**
- * What the process takes before it has read anything: Node, DuckDB's code, buffers that its limit does not
- * count.
+ * Memory of the process before it reads anything: Node, DuckDB's code, buffers that its limit does not count.
  */
 const BASE_BYTES = 416 * 1024 * 1024
-/** What a batch needs at least. */
+/** The least memory of a batch. */
 export const LEAST_BYTES = 768 * 1024 * 1024
 /**
- * JavaScript's share of what is left; the rest is DuckDB's. Keys cost it 112 bytes a row at the worst moment,
- * garbage included.
+ * JavaScript's share of the rest; DuckDB gets the other part. Keys take 112 bytes per row in the worst
+ * moment, garbage included.
  */
 const SCRIPT_SHARE = 0.4
 const BYTES_PER_ROW = 112
-/** Below this DuckDB's two threads would wait for each other's memory. */
+/** With less memory, DuckDB's two threads would wait for each other. */
 const TWO_THREADS_BYTES = 352 * 1024 * 1024
 
 export async function runBatch(loaded: LoadedDataset, run: BatchRun): Promise<BatchResult[]> {
@@ -116,8 +115,8 @@ export async function openProcessed(
 }
 
 /**
- * RAW is looked at anew, and after the marks of Processed were read: a deletion changes RAW first, so that
- * what is planned here without it cannot be committed.
+ * Refreshes RAW after the marks of Processed were read. A deletion changes RAW first, so a plan that missed
+ * it cannot be committed.
  */
 async function rawVersions(
   raw: Table,
@@ -128,8 +127,7 @@ async function rawVersions(
   const snapshot = await raw.refresh()
   const { store } = raw
   const versions = await versionsAfter(store, after, snapshot.version)
-  // A held table partition waits for versions that were read without it: a state that is newer does not stand
-  // for them.
+  // A held table partition waits for versions that were read without it. A newer state does not replace them.
   const isNewer = after < read && versions.length > 0 && versions[0].version > read
   if (isNewer)
     throw failure('versions_cleaned', {

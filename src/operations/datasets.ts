@@ -1,4 +1,4 @@
-/** How datasets are found by name, and where their tables lie. */
+/** Finds datasets by name, and the places of their tables. */
 import { access, readFile, readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { homeFolder } from '../host/home-folder.ts'
@@ -13,15 +13,15 @@ import type { Dataset } from '../dataset/declaration.ts'
 export interface LoadedDataset {
   dataset: Dataset
   path: string
-  /** Where locks and spills of its runs lie, and tables that the declaration does not place. */
+  /** The folder for locks and spills of its runs, and for tables that the declaration does not place. */
   home: string
   rawPath: string
   processedPath: string
-  /** Undefined: rows whose time is over are deleted. */
+  /** Undefined: expired rows are deleted. */
   archivePath: string | undefined
 }
 
-/** Loads a declaration by path, or by name from ./datasets and the package's own. */
+/** Loads a declaration by path, or by name from ./datasets or the package. */
 export async function loadDataset(nameOrPath: string, engine?: EngineChoice): Promise<LoadedDataset> {
   const path = await findDeclaration(nameOrPath)
   const text = await readFile(path, 'utf8')
@@ -37,9 +37,7 @@ export async function loadDataset(nameOrPath: string, engine?: EngineChoice): Pr
   return loaded
 }
 
-/**
- * What a run says of its engine goes before what the declaration says; naming a place for Spark means Spark.
- */
+/** The engine of a run takes precedence over the declaration. An address of Spark implies Spark. */
 function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
   const { engine, master, connect = settings().spark } = choice
   const placed = choice.master !== undefined || choice.connect !== undefined
@@ -54,8 +52,8 @@ function withEngine(dataset: Dataset, choice: EngineChoice = {}): Dataset {
 }
 
 /**
- * Where the tables of a dataset lie; `path` is its declaration's, from which relative paths go, and `tables`
- * where those lie that it does not place.
+ * Places the tables of a dataset. `path`: of its declaration, to which relative paths refer. `tables`: the
+ * folder for tables that it does not place.
  */
 export function placeDataset(
   dataset: Dataset,
@@ -78,12 +76,14 @@ export function placeDataset(
 /** Paths of a declaration are relative to it. */
 const placedPath = (base: string, path: string): string => (isRemote(path) ? path : resolve(base, path))
 
-/** Where tables lie that no declaration places. */
+/** The folder for tables that no declaration places. */
 export function tablesRoot(): string {
   return settings().tables ?? join(homeFolder(), 'tables')
 }
 
-/** Settings that differ between machines, not between datasets: the broker's address, the watched folder. */
+/**
+ * Settings that differ between machines, not between datasets: the address of the broker, the watched folder.
+ */
 function applyOverrides(dataset: Dataset): void {
   const { brokers, folder } = settings()
   if (dataset.source.kind === 'kafka' && brokers !== undefined) dataset.source.brokers = [...brokers]

@@ -1,4 +1,4 @@
-/** Which engine a job of a dataset works with, opened: DuckDB in this process, or a session on Spark. */
+/** Opens the engine of a dataset's job: DuckDB in this process, or a session on Spark. */
 import { randomUUID } from 'node:crypto'
 import type { BatchEngine } from '../core/batch-engine.ts'
 import { privateFolder } from '../core/data-path.ts'
@@ -14,7 +14,7 @@ import type { StoreByAddress } from '../engines/spark/publish.ts'
 
 export interface EngineRequest {
   dataset: Dataset
-  /** What the embedded engine may use. */
+  /** Limits of the embedded engine. */
   embedded: SessionOptions
   say(text: string): void
 }
@@ -50,7 +50,7 @@ export async function openRewriteEngineFor(
   return onSpark(request, (session) => openSparkRewriteEngine({ session, store: byAddress(stores) }))
 }
 
-/** Opens an engine on Spark; closing it also ends a server that was started for it. */
+/** Opens an engine on Spark. Closing it also ends a server that was started for it. */
 async function onSpark<Engine extends { close(): Promise<void> }>(
   { dataset, say }: EngineRequest,
   open: (session: Awaited<ReturnType<typeof import('./spark-engine.ts').openSession>>) => Engine,

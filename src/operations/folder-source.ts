@@ -1,4 +1,4 @@
-/** A folder as the child of a stream reads it. */
+/** A folder, as the child of a stream reads it. */
 import {
   contentMark,
   createFolder,
@@ -10,7 +10,7 @@ import {
 import type { FileSource } from '../core/file-source.ts'
 import type { FilesSourceSpec } from '../dataset/declaration.ts'
 
-/** `quietMs`: for how long a file must not have grown. */
+/** `quietMs`: how long a file must not have grown. */
 export function folderSource(
   spec: FilesSourceSpec,
   { quietMs, chunkBytes }: { quietMs: number; chunkBytes: number },

@@ -1,4 +1,4 @@
-/** Starts child processes with their memory bounded: the heap by V8, DuckDB by its own limit. */
+/** Starts child processes with limited memory: V8 limits the heap, DuckDB itself. */
 import { fork, type ChildProcess as NodeProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
 import type { ChildProcess } from '../runner/child-handle.ts'
@@ -7,9 +7,9 @@ import { inheritedEnvironment } from '../host/settings.ts'
 
 const HEAP_MIB = 160
 /**
- * A child's garbage is buffers of the network: a few objects in V8's heap with megabytes behind each. V8
- * counts them as old space and would mark the whole heap ten times a second, on all cores; a small nursery,
- * collected often, frees them before that. Together 20 % of the CPU of a stream, measured.
+ * The garbage of a child is network buffers: a few objects in V8's heap with megabytes behind each. V8 counts
+ * them as old space and would mark the whole heap ten times a second, on all cores. A small nursery,
+ * collected often, frees them earlier. Together, this saves 20 % of a stream's CPU time, measured.
  */
 export const CHILD_FLAGS = [
   `--max-old-space-size=${HEAP_MIB}`,
@@ -20,8 +20,8 @@ export const CHILD_FLAGS = [
 let ahead: NodeProcess | undefined
 
 /**
- * Starts a child before anybody asked for it: it loads its parts while this process loads its own, so that a
- * stream starts in half the time on two cores. It ends with this process if nobody takes it.
+ * Starts a child in advance: it loads its parts while this process loads its own, so a stream starts in half
+ * the time on two cores. If nobody takes the child, it ends with this process.
  */
 export function startChildAhead(): void {
   if (ahead !== undefined) return
@@ -31,7 +31,7 @@ export function startChildAhead(): void {
   ahead.channel?.unref()
 }
 
-/** The child that was started ahead, or a new one. */
+/** The child that was started in advance, or a new one. */
 export function takeChild(): ChildProcess {
   const child = ahead === undefined || hasEnded(ahead) ? forkStreamChild() : ahead
   ahead = undefined
@@ -51,7 +51,7 @@ function forkStreamChild(): NodeProcess {
     execArgv: [...CHILD_FLAGS, '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
-    // Static imports are compiled before a child's first line runs: the cache must be known before that.
+    // Static imports are compiled before the first line of a child runs, so it must know the cache earlier.
     env: inheritedEnvironment({ NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' }),
   })
 }
@@ -75,11 +75,11 @@ function asChild(child: NodeProcess): ChildProcess {
       const exit = (code: number | null, signal: string | null): void =>
         end(signal === null ? `exit code ${code}` : `signal ${signal}`)
       child.on('exit', exit)
-      // A process that could not be started never exits.
+      // A process that failed to start never exits.
       child.on('error', (error) => {
         if (child.pid === undefined) end(`not started: ${error.message}`)
       })
-      // One that a signal ended while nobody listened will not say so again.
+      // A process that a signal ended before we listened does not report it again.
       if (hasEnded(child)) queueMicrotask(() => exit(child.exitCode, child.signalCode))
     },
   }

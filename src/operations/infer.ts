@@ -1,6 +1,6 @@
 /**
- * `dataset infer`: a sample is outlined, a declaration is drafted, checked, and tried on the sample until it
- * loads as it is.
+ * `dataset infer`: outlines a sample, drafts a declaration, checks it, and tries it on the sample until all
+ * values load unchanged.
  */
 import { parse } from 'yaml'
 import type { App } from './app.ts'
@@ -28,7 +28,7 @@ import { outlineXml } from '../formats/xml/outline.ts'
 import { tryDraft, type TrialLoss, type TrialResult } from '../runner/draft-trial.ts'
 import { fileSample, topicSample, type Sample } from './sample-source.ts'
 
-/** Drafts get more careful with each try; after these, what is lost is said. */
+/** Each try makes the draft more careful. After the last one, the notes list what is still lost. */
 const TRIES = 6
 
 export const inferDataset: App['inferDataset'] = async (source, options) => {
@@ -55,7 +55,7 @@ export const inferDataset: App['inferDataset'] = async (source, options) => {
     ...(broken === 0
       ? []
       : [
-          `${broken.toLocaleString('en-US')} places of the sample are no valid UTF-8: such records are refused`,
+          `The sample has ${broken.toLocaleString('en-US')} places that are not valid UTF-8. Records with such places are rejected`,
         ]),
     ...outline.notes,
   ])
@@ -82,24 +82,24 @@ function decode(
   }
 }
 
-/** A declaration says the encoding only where a reader cannot find it out. */
+/** A declaration states the encoding only if a reader cannot find it itself. */
 function encodingSetting(encoding: string): { record: Record<string, unknown>; notes: string[] } {
   if (encoding === '') return { record: {}, notes: [] }
   const { properties } = DATASET_SCHEMA as unknown as { properties: { record: { properties: object } } }
   if ('encoding' in properties.record.properties)
     return {
       record: { encoding },
-      notes: [`The encoding is a guess: the sample is no UTF-8 and reads as ${encoding}`],
+      notes: [`The encoding is a guess: the sample is not valid UTF-8, but can be read as ${encoding}`],
     }
   return {
     record: {},
     notes: [
-      `The sample is no UTF-8 and reads as ${encoding}: convert it first (iconv -f ${encoding} -t UTF-8)`,
+      `The sample is not valid UTF-8, but can be read as ${encoding}. Convert it first: iconv -f ${encoding} -t UTF-8`,
     ],
   }
 }
 
-/** By what a sample holds; the ending of its name decides only between what both could be. */
+/** By the content of a sample. The file extension decides only if both formats are possible. */
 function formatOf(source: string, texts: SampleText[]): RecordFormat {
   const [{ text }] = texts
   const begin = skipBlanks(text, 0)
@@ -117,7 +117,7 @@ function formatOf(source: string, texts: SampleText[]): RecordFormat {
   return ending === 'json' || ending === 'geojson' ? 'json' : 'csv'
 }
 
-/** More than one line, and most of the first ones are a JSON value each. */
+/** More than one line, and most of the first lines are a JSON value each. */
 function isByLines(text: string): boolean {
   const lines = text
     .slice(0, LIMITS.inferSampleBytes)
@@ -153,8 +153,8 @@ function columnsFault(outline: Outline): OutlineFault | undefined {
   const [most, count] = [properties.columns.maxItems, outline.fields.length]
   if (count === 0)
     return {
-      reason: `its ${outline.records} record(s) have no field`,
-      instead: 'Name a sample with values, or other records with --record.',
+      reason: `its ${outline.records} record(s) have no fields`,
+      instead: 'Name a sample with values, or choose other records with --record.',
     }
   if (count <= most) return undefined
   const example = outline.fields
@@ -162,9 +162,9 @@ function columnsFault(outline: Outline): OutlineFault | undefined {
     .map((field) => field.path)
     .join(', ')
   return {
-    reason: `its records have ${count.toLocaleString('en-US')} fields (${example} ...), and a dataset has at most ${most.toLocaleString('en-US')} columns`,
+    reason: `its records have ${count.toLocaleString('en-US')} fields (${example} ...), but a dataset has at most ${most.toLocaleString('en-US')} columns`,
     instead:
-      'If the names are data, make a list of objects of them (jq "to_entries"); else declare the columns that you need, with ignore: ["*"].',
+      'If the names are data, convert them to a list of objects (jq "to_entries"). Otherwise declare the columns that you need, with ignore: ["*"].',
   }
 }
 
@@ -204,7 +204,7 @@ function tryOnce(source: string, input: DraftInput): Tried {
     throw failure('sample_unusable', {
       source,
       reason: `the draft does not pass its own check:\n${mistakes.map(mistakeText).join('\n')}`,
-      instead: 'Correct --name, --brokers or --record if one of them is named there.',
+      instead: 'If a line names --name, --brokers or --record, correct that option.',
     })
   return { draft, result: tryOn(dataset, draft, input.outline) }
 }
@@ -226,7 +226,7 @@ function tryOn(dataset: Dataset, draft: Draft, outline: Outline): TrialResult {
   }
 }
 
-/** Takes note of what each loss calls for; false when there is nothing left to be more careful about. */
+/** Learns from each loss. False if the draft cannot be more careful. */
 function learn(trials: Trials, { draft, result }: Tried): boolean {
   let learned = false
   for (const loss of result.losses) {
@@ -252,7 +252,7 @@ function learnOf(trials: Trials, column: DraftColumn, loss: TrialLoss): boolean 
 function noteLoss(draft: Draft, loss: TrialLoss): void {
   const column = draft.columns.find((candidate) => candidate.field.path === loss.path)
   column?.notes.push(
-    `DOES NOT LOAD AS IT IS in ${loss.count.toLocaleString('en-US')} of ${draft.records.toLocaleString('en-US')} records: ${loss.what}`,
+    `CHANGED OR REJECTED in ${loss.count.toLocaleString('en-US')} of ${draft.records.toLocaleString('en-US')} records: ${loss.what}`,
   )
 }
 
@@ -261,7 +261,7 @@ function problemNotes({ draft, result }: Tried): string[] {
     .slice(0, 5)
     .map(
       ({ what, count }) =>
-        `Refused ${count === 1 ? 'once' : `${count.toLocaleString('en-US')} times`} when this draft was tried on the sample: ${what}`,
+        `This draft, tried on the sample, failed ${count === 1 ? 'once' : `${count.toLocaleString('en-US')} times`}: ${what}`,
     )
   const more = result.problems.length > 5 ? [`and ${result.problems.length - 5} other reasons`] : []
   const isWhole = result.problems.length === 0 && result.losses.length === 0 && draft.records > 0

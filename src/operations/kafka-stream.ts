@@ -46,10 +46,7 @@ export async function runKafkaStream(loaded: LoadedDataset, run: StreamRun): Pro
   }
 }
 
-/**
- * A table that holds offsets of another topic id belongs to a topic that was recreated (or to another
- * cluster).
- */
+/** A table with offsets of another topic ID belongs to a topic that was recreated (or to another cluster). */
 async function checkSameTopic(dataset: string, raw: RawTable, topic: string, topicId: string): Promise<void> {
   const known = [...new Set(sourcePositions(raw.table.snapshot.marks).map((position) => position.topicId))]
   if (known.length > 0 && !known.includes(topicId))
@@ -66,9 +63,9 @@ interface FirstMarks {
 }
 
 /**
- * A first start writes down where it begins, before anything is read: otherwise a job that starts at `latest`
- * and dies before its first commit would begin at a later `latest`. Then every position is checked against
- * what the broker has.
+ * A first start records its positions before it reads anything. Otherwise, a job that starts at `latest` and
+ * dies before its first commit would start at a later `latest`. Then every position is checked against the
+ * broker.
  */
 async function placeFirstMarks({
   raw,
@@ -79,7 +76,8 @@ async function placeFirstMarks({
   start,
 }: FirstMarks): Promise<void> {
   const info = await client.topic(topic)
-  // What has a mark may be read while another's leader is dead; where to begin nobody else can say.
+  // A partition with a mark can be read while the leader of another is dead. Only the broker knows where a
+  // new partition starts.
   const isMarked = partitions.every((partition) =>
     raw.table.snapshot.marks.has(sourceMark(topicId, partition)),
   )

@@ -1,6 +1,6 @@
 /**
- * Positions under the user's control: show, set, rewind. A change is one commit of marks, with what it means
- * said before.
+ * Positions under the control of the user: show, set, rewind. A change is one commit of marks, whose effect
+ * is shown before.
  */
 import { createKafkaClient, type KafkaClient } from '../connectors/kafka/client.ts'
 import { failure } from '../core/errors.ts'
@@ -86,7 +86,7 @@ async function open(dataset: string): Promise<Place> {
   }
 }
 
-/** Seconds since the next message, by its own clock; one ahead of ours is said as 0, never believed. */
+/** Seconds since the next message, by its own clock. If that clock is ahead of ours, the age is 0. */
 async function ageOf(place: Place, partition: number, next: number, nowMs: number): Promise<number | null> {
   const { createKafkaReader } = await import('../connectors/kafka/source.ts')
   const { createMessages } = await import('../core/messages.ts')
@@ -159,6 +159,6 @@ async function offsetsAtTime(place: Place, text: string): Promise<Map<number, nu
   if (Number.isNaN(time))
     throw failure('usage', { reason: `${text} is not a time; write it like 2026-11-21T08:00:00Z` })
   const found = await place.client.offsetsAt(place.topic, await place.client.topic(place.topic), time)
-  // The broker answers -1 where no message is as young: then the end is meant.
+  // The broker answers -1 if no message is this new: then use the end.
   return new Map([...found].filter(([, offset]) => offset >= 0))
 }

@@ -1,4 +1,4 @@
-/** Holds and releases of table partitions by an operator: marks of Processed. */
+/** An operator's holds and releases of table partitions: marks of Processed. */
 import { failure } from '../core/errors.ts'
 import { OPERATOR_HOLD, consumerMark, heldMark } from '../core/marks.ts'
 import { openTable } from '../lakehouse/table.ts'

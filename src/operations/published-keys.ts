@@ -1,6 +1,6 @@
 /**
- * Wires the key index to the Processed table: caught up with what others appended, rebuilt when it cannot be
- * trusted.
+ * Connects the key index with the Processed table: updates it with what others appended, and rebuilds it if
+ * it cannot be trusted.
  */
 import type { BatchEngine } from '../core/batch-engine.ts'
 import type { AddAction } from '../lakehouse/actions.ts'
@@ -19,10 +19,10 @@ import { createKeyCollector } from '../planning/sorted-keys.ts'
 import type { KeyRun } from '../lakehouse/key-run.ts'
 import type { PublishedKeys } from '../runner/batch-options.ts'
 
-/** Keys gathered before they are written as a run while rebuilding: bounds memory. */
+/** Keys to collect before they are written as a run during a rebuild. Limits memory. */
 const REBUILD_KEYS = 2_000_000
 
-/** What an index is of, and what reads it. */
+/** The table of an index, and its reader. */
 interface Indexed {
   table: Table
   engine: BatchEngine
@@ -41,7 +41,7 @@ export function createPublishedKeys(
   let manifest: KeyIndexManifest | undefined
   const prepared: KeyRun[] = []
   const current = async (): Promise<KeyIndexManifest> => {
-    // Each time: who lost a commit to another plans again on a table that has gone on.
+    // Each time: after losing a commit to another writer, a batch plans again on a newer table.
     manifest = await upToDate(indexed, manifest ?? (await readManifest(store)))
     return manifest
   }
@@ -66,10 +66,10 @@ export function createPublishedKeys(
         for (const run of runs) await store.delete(run.name)
         return
       }
-      // What the probe was made with: the table has this commit by now.
+      // The index that the probe used. The table has this commit by now.
       const index = manifest ?? (await current())
       const compacted = await compactRuns(store, [...index.runs, ...runs])
-      // Versions of others in between were not seen: the next run reads what they added, or all keys anew.
+      // Versions of others in between were not read: the next run reads what they added, or all keys again.
       const seen = version === index.version + 1 ? version : index.version
       manifest = { ...index, version: seen, runs: compacted.runs }
       await writeManifest(store, manifest)
@@ -79,8 +79,8 @@ export function createPublishedKeys(
 }
 
 /**
- * Brings the index to the table's version: reads the keys of files added since, or all of them when rows went
- * away.
+ * Updates the index to the table's version: reads the keys of added files, or of all files if rows were
+ * removed.
  */
 async function upToDate(indexed: Indexed, known: KeyIndexManifest | undefined): Promise<KeyIndexManifest> {
   const { table, key, progress } = indexed
@@ -96,7 +96,7 @@ async function upToDate(indexed: Indexed, known: KeyIndexManifest | undefined): 
   if (versions === undefined || versions.some((version) => version.removed.length > 0))
     return rebuild(indexed)
   const files = versions.flatMap((version) => version.added)
-  // Merged away before the index saw them: their keys lie in files that count as nothing new.
+  // Merged before the index read them: their keys lie in files that count as nothing new.
   if (files.some((file) => !snapshot.files.has(file.path))) return rebuild(indexed)
   if (files.length > 0) progress(`key index: reading ${files.length} files that were added without it`)
   const runs = await readRuns(indexed, files)

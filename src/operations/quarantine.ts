@@ -1,7 +1,4 @@
-/**
- * Quarantined records: what was rejected and why, their original bytes, and replay after the declaration was
- * mended.
- */
+/** Quarantined records: their reasons, their original bytes, and replay after you fix the declaration. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failure } from '../core/errors.ts'
@@ -46,7 +43,7 @@ export function createQuarantineApp(): QuarantineApp {
         throw failure('usage', {
           reason: `Nothing is quarantined at ${position}. To see the positions: headrace quarantine list ${dataset}`,
         })
-      // What was rejected for its encoding is shown as well as it can be; export gives the bytes.
+      // Records rejected for their encoding are shown as well as possible. Export returns the bytes.
       const original =
         found.original === null ? null : Buffer.from(String(found.original), 'base64').toString('utf8')
       return Object.fromEntries(Object.entries({ ...found, original }).filter(([, value]) => value !== null))
@@ -76,7 +73,7 @@ async function open(
   return { loaded, raw: await openRaw(loaded.dataset, loaded.rawPath, Date.now()) }
 }
 
-/** Whether a reject is of a rule, or of one below it: a condition in SQL. */
+/** Whether a reject belongs to a rule or to a rule below it: a condition in SQL. */
 function isOfRule(rule: string | undefined): string {
   if (rule === undefined) return 'true'
   return `(reject_rule = ${literal(rule)} OR starts_with(reject_rule, ${literal(`${rule}.`)}))`
@@ -104,7 +101,7 @@ async function read(raw: RawTable, sql: string): Promise<Record<string, unknown>
   return withQuarantine(raw, (session) => session.objects(sql))
 }
 
-/** Rows that a replay decodes: others have nothing to decode, or are notes. */
+/** Rows that a replay decodes. Others have nothing to decode, or are notes. */
 const isReplayed = (rule: string | undefined): string =>
   `reject_kind = 'record' AND octet_length(original) > 0 AND ${isOfRule(rule)}`
 
@@ -116,7 +113,7 @@ interface Replay {
 
 const pathOf = (raw: RawTable, file: AddAction): string => raw.table.store.local.path(decodePath(file.path))
 
-/** Files with rows to replay, and how many rows that is. */
+/** Files with rows to replay, and the number of these rows. */
 async function filesToReplay({
   raw,
   session,
@@ -132,7 +129,7 @@ async function filesToReplay({
 
 const REPLAYED = `topic_id, topic, kafka_partition, kafka_offset, ordinal, message_key, message_headers, epoch_ms(message_time) AS time_ms, reject_reason, base64(original) AS bytes`
 
-/** The rows to replay of a file, as many at a time as fit into memory. */
+/** The rows of a file to replay, as many at a time as fit into memory. */
 async function* rowsToReplay(
   { raw, session, rule }: Replay,
   file: AddAction,
@@ -143,9 +140,8 @@ async function* rowsToReplay(
 }
 
 /**
- * Decodes the original bytes again with the declaration of today. What is right now becomes accepted rows,
- * what is still wrong is quarantined with today's reason; the files that held both are replaced in the same
- * commit.
+ * Decodes the original bytes again with the present declaration. Valid records become accepted rows, others
+ * are quarantined with their new reason. The same commit replaces the files that held the old rows.
  */
 async function replay(
   dataset: string,
@@ -188,7 +184,7 @@ async function replay(
   })
 }
 
-/** Decodes the rows of files anew, each topic's by a decoder of its own; returns what came of it. */
+/** Decodes the rows of files again, with one decoder per topic. Returns the result. */
 async function redecoded(
   all: Replay,
   files: AddAction[],
@@ -223,9 +219,8 @@ async function redecoded(
 }
 
 /**
- * Rows of the replaced files that are not replayed move to a new file as they are: other rules, notes, those
- * that another writer left incomplete, and rejects of which nothing was kept (a large file that is broken, an
- * empty one).
+ * Moves rows of the replaced files that are not replayed to a new file, unchanged: other rules, notes, rows
+ * that another writer left incomplete, and rejects without stored bytes (a broken large file, an empty one).
  */
 async function keepOthers({ raw, session, rule }: Replay, replaced: AddAction[]): Promise<DataFile[]> {
   const kept: DataFile[] = []

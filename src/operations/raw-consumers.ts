@@ -1,6 +1,6 @@
 /**
- * The consumers of RAW: how far they have come, for upkeep takes nothing that they have not used, and how
- * they are kept from using what is gone.
+ * The consumers of RAW: how far they have read, because upkeep must not remove rows that they still need; and
+ * how they are kept from using removed rows.
  */
 import { consumerMark, deletionMark, heldPartitions } from '../core/marks.ts'
 import type { Dataset } from '../dataset/declaration.ts'
@@ -9,13 +9,13 @@ import { CONSUMER } from '../runner/batch-plan.ts'
 import { openStore } from './stores.ts'
 
 export interface ConsumerPositions {
-  /** RAW version up to which the batch has read. */
+  /** The RAW version up to which the batch has read. */
   read: number
-  /** RAW version up to which all rows are used: what held partitions wait for is not. */
+  /** The RAW version up to which all rows are used. Rows that held partitions wait for are not. */
   used: number
 }
 
-/** Infinity for both when the dataset publishes nothing: then nobody waits for RAW. */
+/** Infinity for both if the dataset publishes nothing: then nobody waits for RAW. */
 export async function consumerPositions(dataset: Dataset, processedPath: string): Promise<ConsumerPositions> {
   if (dataset.processed.key.length === 0) return { read: Infinity, used: Infinity }
   const processed = await openTable(await openStore(processedPath))
@@ -26,8 +26,8 @@ export async function consumerPositions(dataset: Dataset, processedPath: string)
 }
 
 /**
- * Marks of a commit to Processed that takes published rows away: batches that read RAW before it find them
- * moved and plan anew.
+ * Marks for a commit to Processed that removes published rows. Batches that read RAW before it find these
+ * marks moved, and plan again.
  */
 export function fenceBatches({ snapshot: { marks } }: Table): {
   marks: Record<string, number>

@@ -1,4 +1,4 @@
-/** Opens (or creates) the RAW table of a dataset and brings its schema up to the declaration. */
+/** Opens (or creates) the RAW table of a dataset, and updates its schema to the declaration. */
 import { RESERVED_COLUMNS, type Column, type Dataset } from '../dataset/declaration.ts'
 import type { AddAction } from '../lakehouse/actions.ts'
 import { columnsOf } from '../lakehouse/snapshot.ts'
@@ -41,7 +41,7 @@ export async function openRaw(
 export const filesOf = ({ snapshot }: Table, outcome: 'accepted' | 'quarantined'): AddAction[] =>
   [...snapshot.files.values()].filter(({ partitionValues }) => partitionValues.outcome === outcome)
 
-/** Adds to the table what the columns in force have more; refuses renames, drops and type changes by name. */
+/** Adds the columns in force that the table lacks. Refuses renames, drops and type changes. */
 async function applySchema(dataset: Dataset, table: Table, columns: Column[], nowMs: number): Promise<void> {
   await addTableColumns(
     table,
@@ -51,8 +51,8 @@ async function applySchema(dataset: Dataset, table: Table, columns: Column[], no
 }
 
 /**
- * Makes nullable columns of the paths that drift found, as many as may still be added, and returns their
- * names. What somebody else added meanwhile counts; none is added when all paths have columns by now.
+ * Creates nullable columns for the paths that drift found, as many as there is room for, and returns their
+ * names. Columns that another writer added meanwhile count: if all paths have columns by then, none is added.
  */
 export async function evolveRaw(
   dataset: Dataset,
@@ -66,7 +66,7 @@ export async function evolveRaw(
   return added
 }
 
-/** The same in memory only, for a run that changes nothing. */
+/** The same only in memory, for a run that changes nothing. */
 export function addColumns(dataset: Dataset, raw: RawTable, paths: string[]): string[] {
   const existing = columnsOf(raw.table.snapshot.metadata)
   const known = [

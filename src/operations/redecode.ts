@@ -1,5 +1,5 @@
 /**
- * Messages that RAW kept are decoded again with the declaration of today: for quarantined ones, and after a
+ * Decodes messages that RAW kept again, with the present declaration: quarantined ones, and all after a
  * mapping changed.
  */
 import { hash } from 'node:crypto'
@@ -17,19 +17,19 @@ import { createIdentifier } from '../runner/message-ids.ts'
 import type { RawTable } from './raw-table.ts'
 
 /**
- * A row of RAW as SQL gives it: kafka_partition, kafka_offset, ordinal, message_key, message_headers, time_ms
- * and `bytes`, the message in base64; of a reject, reject_reason. Rows of one message may repeat its bytes;
- * one of them is enough.
+ * A row of RAW from SQL: kafka_partition, kafka_offset, ordinal, message_key, message_headers, time_ms and
+ * `bytes`, the message in base64; for a reject, reject_reason. Rows of one message may repeat its bytes; one
+ * copy is enough.
  */
 export type KeptRow = Record<string, unknown>
 
 export interface Redecoder {
   /**
-   * Decodes the messages of these rows. Of each message only the ordinals that the rows name come out, or all
-   * for ordinal -1.
+   * Decodes the messages of these rows. For each message, it returns only the ordinals that the rows name, or
+   * all for ordinal -1.
    */
   add(rows: KeptRow[], counts: Counts): Promise<void>
-  /** The files of all that was added, durable. */
+  /** The durable files of everything that was added. */
   finish(): Promise<DataFile[]>
 }
 
@@ -39,9 +39,9 @@ export interface RedecoderOptions {
   engine: StageEngine
   topicId: string
   topic: string
-  /** When the rows count as ingested: decides their day. */
+  /** Ingest time of the rows. It decides their day. */
   ingestMs: number
-  /** Adds to the columns of `raw` what drift has found. */
+  /** Adds columns to `raw` that drift has found. */
   evolve(paths: string[]): Promise<unknown>
 }
 
@@ -77,7 +77,7 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
         if (left.length > 0) await decode(left, counts, isAlone)
         break
       }
-      // Drift adds the column first, as in a stream: without it the value would be left behind.
+      // Drift adds the column first, as in a stream: without it, the value would be lost.
       const before = raw.columns.length
       await options.evolve([...block.discovered])
       if (raw.columns.length === before)
@@ -99,13 +99,13 @@ export async function createRedecoder(options: RedecoderOptions): Promise<Redeco
 
 interface KeptRows {
   rows: KeptRow[]
-  /** Each row is a message by itself, whatever it shares with others. */
+  /** Each row is a separate message, whatever it shares with others. */
   isAlone: boolean
 }
 
 /**
- * Decodes the messages of the rows. `again`: rows of records whose own bytes were kept with other records
- * too; `left`: rows of messages that unpack to more than fits at once.
+ * Decodes the messages of the rows. `again`: rows of records whose own bytes were stored with other records,
+ * too. `left`: rows of messages that decompress to more than fits at once.
  */
 function decodeRows(
   processor: BlockProcessor,
@@ -122,8 +122,8 @@ function decodeRows(
     return some !== undefined && !some.has(-1) && !some.has(ordinal)
   }
   const block = processor.process(messages, counts, isKnown, {
-    // A record of a large file or a line was kept by itself, a message with one record: its ordinal is the
-    // one that its row has.
+    // A record of a large file, or a line, was stored alone, as a message with one record: its ordinal is
+    // that of its row.
     firstOrdinal(message, records) {
       const [first, ...more] = kept[message]
       if (records !== 1) return 0
@@ -135,7 +135,7 @@ function decodeRows(
   return { block, left: block.rest === undefined ? [] : kept.slice(messages.count).flat() }
 }
 
-/** The line that a reject's reason ends with; 0 when it has none. */
+/** The line at the end of a reject's reason. 0 if there is none. */
 function lineOf(row: KeptRow): number {
   return Number(/\(line (\d+)\)$/.exec(String(row.reject_reason ?? ''))?.[1] ?? 0)
 }
@@ -143,8 +143,8 @@ function lineOf(row: KeptRow): number {
 const positionOf = (row: KeptRow): string => `${String(row.kafka_partition)}:${String(row.kafka_offset)}`
 
 /**
- * Each text that was kept once, with the rows that have it, one for each ordinal: rows of one large file
- * share their position and not their bytes. `isAlone`: each row by itself.
+ * Each stored text once, with its rows, one per ordinal: rows of one large file share their position, but not
+ * their bytes. `isAlone`: each row separately.
  */
 function messagesOf(rows: KeptRow[], isAlone: boolean): { messages: Messages; kept: KeptRow[][] } {
   const messages = createMessages(createSlab(1 << 20), rows.length)

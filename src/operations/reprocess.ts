@@ -1,8 +1,8 @@
 /**
- * Reprocessing: rows of RAW are decoded again from the messages that it kept, with the declaration of today,
- * and what was published of their keys follows. Everything is prepared beside the live data; then Processed
- * is swapped, then RAW. A crash in between costs nothing: RAW still holds the old rows, and the same command
- * does it again.
+ * Reprocessing: decodes rows of RAW again from the stored messages, with the present declaration, and updates
+ * the published rows of their keys. Everything is prepared next to the live data. Then Processed is swapped,
+ * then RAW. A crash in between costs nothing: RAW still has the old rows, and the same command repeats the
+ * work.
  */
 import { join } from 'node:path'
 import type { ReprocessOptions } from './app.ts'
@@ -44,7 +44,7 @@ export interface ReprocessParts {
   engine: RewriteEngine
 }
 
-/** A new file, and the one whose rows were decoded for it. */
+/** A new file, and the file whose rows were decoded for it. */
 interface Made {
   file: DataFile
   from: AddAction
@@ -103,7 +103,7 @@ function isInRange(file: AddAction, { from, to }: ReprocessOptions): boolean {
   return (from === undefined || day >= from) && (to === undefined || day <= to)
 }
 
-/** Rows whose message was not kept cannot be decoded again: nothing is done by halves. */
+/** Rows without a stored message cannot be decoded again. In that case, nothing is changed. */
 async function checkOriginals(
   session: DuckSession,
   raw: RawTable,
@@ -131,7 +131,7 @@ async function checkOriginals(
   if (missing > 0) throw failure('original_missing', { dataset, missing, rows, first, last })
 }
 
-/** Decodes file by file, so that memory is bounded and each row keeps its day. */
+/** Decodes file by file, so that memory is limited and each row keeps its day. */
 async function decodeFiles(
   session: DuckSession,
   dataset: Dataset,
@@ -177,7 +177,7 @@ async function decodeFiles(
 }
 
 /**
- * The deletions that Processed knows of, before RAW is read: after another one nothing of this may be
+ * The deletions that Processed knows, before RAW is read. After another deletion, nothing of this may be
  * published.
  */
 async function deletionsOf({ dataset, processedPath }: LoadedDataset): Promise<number | undefined> {
@@ -193,11 +193,11 @@ interface Change {
   deletions: number | undefined
 }
 
-/** How often the swap is tried: each batch that commits meanwhile makes another one necessary. */
+/** How often to try the swap: each batch that commits meanwhile requires another try. */
 const ATTEMPTS = 5
 
 /**
- * Publishes the affected keys anew. Returns the version, or null when nothing of them was published, and what
+ * Publishes the affected keys again. Returns the version, or null if nothing of them was published, and what
  * RAW's commit adds.
  */
 async function swapProcessed(
@@ -211,10 +211,10 @@ async function swapProcessed(
     return { version: null, adds: made.map(({ file }) => ({ ...file, dataChange: false })) }
   const swap = async (): Promise<{ version: number | null; adds: DataFile[] }> => {
     const { table } = await openProcessed(dataset, processedPath, raw.table)
-    // Asked only now: decoding takes long, and what a batch has read meanwhile is published.
+    // Read it only now: decoding takes long, and rows that a batch has read meanwhile are published.
     const read = table.snapshot.marks.get(consumerMark(CONSUMER)) ?? -1
     const unread = await filesAfter(raw.table.store, read, await raw.table.refresh())
-    // What is new to the batch stays new, what it has read does not come again.
+    // Rows that are new to the batch stay new; rows that it has read do not come again.
     const adds = made.map(({ file, from }) => ({ ...file, dataChange: unread.has(from.path) }))
     return { version: await publishAnew(parts, { ...change, table, unread, adds }, result), adds }
   }

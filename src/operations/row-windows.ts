@@ -4,17 +4,17 @@ import type { DuckSession } from '../engines/duckdb/session.ts'
 import { parquetRows } from '../engines/duckdb/sql.ts'
 import { decodePath, type AddAction } from '../lakehouse/actions.ts'
 
-/** The rows of one data file, staged before, with their numbers in it. */
+/** The rows of one data file, which must be staged, with their numbers in it. */
 export const numberedRows = (store: ObjectStore, file: Pick<AddAction, 'path'>): string =>
   parquetRows([store.local.path(decodePath(file.path))], 'file_row_number = true')
 
 const WINDOW_BYTES = 64 * 1024 * 1024
-/** At most 20,000 rows fit into a window: a row costs about this, whatever its message has. */
+/** A row takes about this much, whatever its message has, so at most 20,000 rows fit into a window. */
 const ROW_BYTES = Math.ceil(WINDOW_BYTES / 20_000)
 
 /**
- * Conditions over `file_row_number` that cut the rows of a file into windows, in order. `source`: what reads
- * the file, with that column and `original`; `filter`: which rows are wanted.
+ * Conditions over `file_row_number` that divide the rows of a file into windows, in order. `source`: a
+ * relation over the file with that column and `original`. `filter`: the wanted rows.
  */
 export async function rowWindows(session: DuckSession, source: string, filter = 'true'): Promise<string[]> {
   const bytes = `coalesce(octet_length(original), 0) + ${ROW_BYTES}`

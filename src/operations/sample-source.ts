@@ -1,4 +1,4 @@
-/** Samples for `dataset infer`: the beginning of a file, unpacked, or the newest messages of a topic. */
+/** Samples for `dataset infer`: the beginning of a file, decompressed, or the newest messages of a topic. */
 import { createReadStream } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
@@ -19,7 +19,7 @@ export interface Sample {
   notes: string[]
 }
 
-/** Undefined when there is no such file. */
+/** Undefined if there is no such file. */
 export async function fileSample(path: string): Promise<Sample | undefined> {
   const facts = await stat(path).catch(() => undefined)
   if (facts?.isDirectory() === true)
@@ -38,7 +38,7 @@ export async function fileSample(path: string): Promise<Sample | undefined> {
         : await unpackedHead(path, unpacked)
     const notes = cut
       ? [
-          `The sample is the first ${LIMITS.inferSampleBytes / 1024 / 1024} MiB of ${facts.size.toLocaleString('en-US')} bytes${unpacked === undefined ? '' : ' packed'}`,
+          `The sample is the first ${LIMITS.inferSampleBytes / 1024 / 1024} MiB of ${facts.size.toLocaleString('en-US')} ${unpacked === undefined ? '' : 'compressed '}bytes`,
         ]
       : []
     const { source, more } = await folderOf(path)
@@ -64,7 +64,7 @@ function unpackerOf(head: Buffer): (() => Transform) | undefined {
   return head.length > 4 && head.readUInt32LE(0) === 0xfd2fb528 ? createZstdDecompress : undefined
 }
 
-/** Stops unpacking when there is enough: a small file can hold terabytes. */
+/** Stops when there is enough: a small file can hold terabytes. */
 async function unpackedHead(path: string, unpack: () => Transform): Promise<{ bytes: Buffer; cut: boolean }> {
   const packed = createReadStream(path)
   const chunks: Buffer[] = []
@@ -83,7 +83,7 @@ async function unpackedHead(path: string, unpack: () => Transform): Promise<{ by
       {
         source: path,
         reason: `its compressed data is damaged: ${reasonOf(error)}`,
-        instead: 'Fetch or write the file again.',
+        instead: 'Copy or create the file again.',
       },
       error,
     )
@@ -93,8 +93,8 @@ async function unpackedHead(path: string, unpack: () => Transform): Promise<{ by
 }
 
 /**
- * All files of the ending, when this is the only one there; a folder with others would bring them into the
- * dataset.
+ * All files with this extension, if this is the only one in the folder; with others, the pattern would bring
+ * them into the dataset.
  */
 async function folderOf(path: string): Promise<{ source: Record<string, unknown>; more: string[] }> {
   const folder = dirname(resolve(path))
@@ -108,7 +108,7 @@ async function folderOf(path: string): Promise<{ source: Record<string, unknown>
   const more =
     isOnly || ending === ''
       ? []
-      : [`The folder has ${others} other file(s) named *${ending}, which this pattern leaves out`]
+      : [`The folder has ${others} other file(s) named *${ending}. The pattern excludes them`]
   return { source, more }
 }
 

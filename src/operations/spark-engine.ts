@@ -1,4 +1,4 @@
-/** Spark for a job: a server started for it or one that is there already, and sessions on it. */
+/** Spark for a job: a server started for it or an existing one, and sessions on it. */
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
@@ -19,10 +19,10 @@ export interface SparkPlace extends SparkAddress {
   leave(): Promise<void>
 }
 
-/** How long a server that does not answer is asked again. */
+/** How long to retry a server that does not answer. */
 const RETRY_MS = 15_000
 
-/** The server that a declaration names, or one of our own. `say` is told what takes a while. */
+/** The server that a declaration names, or a new one. `say` reports what takes a while. */
 export async function findSpark(spec: SparkSpec, say: (text: string) => void): Promise<SparkPlace> {
   if (spec.connect !== '')
     return {
@@ -35,8 +35,8 @@ export async function findSpark(spec: SparkSpec, say: (text: string) => void): P
 }
 
 /**
- * A server of the job's own. One that dies is started again at the same address, so that sessions find it;
- * what they had is gone.
+ * A server for this job. If it dies, it is started again at the same address, so that sessions find it; their
+ * state is lost.
  */
 async function ownServer(spec: SparkSpec, say: (text: string) => void): Promise<SparkPlace> {
   const secret = Object.keys(spec.settings).find(isSecretSetting)
@@ -63,7 +63,7 @@ async function ownServer(spec: SparkSpec, say: (text: string) => void): Promise<
     if (leaving) await server.stop()
     else await watch()
   }
-  // One that does not start again leaves nobody at the address, which each session says by name.
+  // If it cannot start again, nobody answers at the address, and each session fails with that error.
   watch().catch((error: unknown) => say(reasonOf(error)))
   return {
     address,
@@ -84,7 +84,7 @@ async function readToken(file: string): Promise<string | undefined> {
       throw storageFailure(error, 'read', file)
     })
   ).trim()
-  // Said without a word of it: the wrong file may hold another secret.
+  // The message shows nothing of it: a wrong file may hold another secret.
   if (!/^[\x21-\x7e]+$/.test(token))
     throw failure('spark_auth_failed', {
       address: 'its configured address',
@@ -93,13 +93,13 @@ async function readToken(file: string): Promise<string | undefined> {
   return token
 }
 
-/** What our plans rely on. */
+/** Settings that our plans rely on. */
 const SESSION_SETTINGS: Record<string, string> = {
   'spark.sql.session.timeZone': 'UTC',
   'spark.sql.ansi.enabled': 'true',
-  // Other readers take the old form (96 bits) for another type.
+  // Other readers treat the old form (96 bits) as another type.
   'spark.sql.parquet.outputTimestampType': 'TIMESTAMP_MICROS',
-  // What Spark writes for us is a table with one log entry: fifty tasks to read it would be most of a small
+  // The tables that Spark writes for us have one log entry: fifty tasks to read it would be most of a small
   // batch.
   'spark.databricks.delta.snapshotPartitions': '1',
   'spark.databricks.delta.properties.defaults.dataSkippingNumIndexedCols': '-1',
@@ -119,7 +119,7 @@ export async function openSession(address: SparkAddress): Promise<SparkSession> 
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
-/** The shell command of a task: this installation's unless the declaration says which. */
+/** The shell command of a task: that of this installation, unless the declaration names another. */
 export function taskCommand(command: string, settings: TaskSettings): string {
   const packed = deflateSync(JSON.stringify(settings)).toString('base64url')
   if (command !== '') return `exec ${command} ${packed}`

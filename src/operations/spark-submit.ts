@@ -23,7 +23,7 @@ import { freePort } from '../host/jvm-servers.ts'
 import { localSubmit, waitForServer } from '../host/spark-server.ts'
 import { openStore } from './stores.ts'
 
-/** Commits that the advice looks at. */
+/** Number of commits behind the advice. */
 const LOOK_BACK = 500
 const CLUSTER_PORT = 15_002
 const BATCH_MEMORY_BYTES = 1_073_741_824
@@ -70,7 +70,7 @@ export async function submit(name: string, options: SubmitOptions, jobs: Jobs): 
   }
 }
 
-/** The user's settings of Spark. Throws `not_supported` for secrets: Spark shows its settings. */
+/** The user's settings of Spark. Throws `not_supported` for secrets, because Spark shows its settings. */
 async function propertiesOf(file: string | undefined): Promise<Record<string, string>> {
   const properties = file === undefined ? {} : parseProperties(await read(file))
   const secret = Object.keys(properties).find(isSecretSetting)
@@ -82,14 +82,14 @@ async function propertiesOf(file: string | undefined): Promise<Record<string, st
   return properties
 }
 
-/** A submitter that runs, with its own folder. */
+/** A running submitter, with its own folder. */
 interface Application {
   child: ChildProcess
   /** Resolves with its exit code. */
   ended: Promise<number | null>
   folder: string
   log: string
-  /** Who has it may use the server. */
+  /** Required to use the server. */
   token: string
 }
 
@@ -112,8 +112,8 @@ async function launch(options: SubmitOptions, args: string[], memory: string): P
 }
 
 /**
- * In cluster mode the submitter's work is done when the cluster has taken the application; the job attaches
- * where its driver lives.
+ * In cluster mode, the submitter has finished when the cluster has accepted the application. The job attaches
+ * where its driver runs.
  */
 async function handedOver({ ended, log }: Application): Promise<void> {
   if ((await ended) !== 0)
@@ -125,7 +125,7 @@ async function handedOver({ ended, log }: Application): Promise<void> {
     })
 }
 
-/** Runs a job on the application once its server answers, and ends the application after it. */
+/** Runs a job on the application once its server answers, and ends the application afterwards. */
 async function runOn<T>(
   { child, ended, folder, log, token }: Application,
   port: number,
@@ -173,8 +173,8 @@ async function runJob(
 }
 
 /**
- * The user's Spark when there is one; else the pinned jars', which can be a client of a standalone master or
- * run alone.
+ * The user's Spark, if there is one; else that of the pinned jars, which can be a client of a standalone
+ * master or run alone.
  */
 async function submitCommand(
   folder: string,
@@ -194,7 +194,7 @@ async function submitCommand(
   return localSubmit(folder, memory)
 }
 
-/** What commits say of the work behind them. */
+/** The measurements in commits. */
 async function measuredRuns(path: string): Promise<MeasuredRun[]> {
   const table = await openTable(await openStore(path))
   if (table === undefined) return []

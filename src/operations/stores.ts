@@ -1,7 +1,4 @@
-/**
- * The store behind a table's path: a folder of this machine, `s3://bucket/prefix`,
- * `hdfs://namenode:8020/path`.
- */
+/** The store for the path of a table: a local folder, `s3://bucket/prefix`, `hdfs://namenode:8020/path`. */
 import { createHash } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +16,7 @@ export function isRemote(path: string): boolean {
   return /^[a-z0-9]+:\/\//.test(path)
 }
 
-/** Clients of remote storage are loaded when a table lies there. */
+/** Clients of remote storage are loaded only for tables there. */
 export async function openStore(path: string): Promise<ObjectStore> {
   if (!isRemote(path)) return createLocalStore(path)
   const match = REMOTE.exec(path)
@@ -62,7 +59,7 @@ function stagingOf(path: string): Staging {
   )
 }
 
-/** A path below a table root or a folder of tables, wherever that is. */
+/** A path below a table root or a folder of tables, in any store. */
 export function pathBelow(base: string, ...names: string[]): string {
   return isRemote(base) ? [base.replace(/\/+$/, ''), ...names].join('/') : join(base, ...names)
 }

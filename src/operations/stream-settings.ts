@@ -1,4 +1,4 @@
-/** What every stream job gives its supervisor, whatever it reads. */
+/** The settings that every stream job gives its supervisor, whatever its source. */
 import type { StreamSummary } from '../core/results.ts'
 import type { ChildProcess } from '../runner/child-handle.ts'
 import type { SparkAddress } from '../runner/protocol.ts'
@@ -9,14 +9,14 @@ import { evolveRaw, type RawTable } from './raw-table.ts'
 
 export interface StreamRun {
   spawn(): ChildProcess
-  /** The server on which children work; undefined: they do it themselves. */
+  /** The server on which children work. Undefined: they do the work themselves. */
   spark: SparkAddress | undefined
   untilCaughtUp: boolean
   signal: AbortSignal
   observer: StreamObserver & { evolved(names: string[]): void }
 }
 
-/** The source as the supervisor sees it; a folder is one topic with one partition. */
+/** The source, as the supervisor sees it. A folder is one topic with one partition. */
 export type StreamedSource = Pick<
   SupervisorOptions,
   'topicId' | 'partitions' | 'children' | 'ends' | 'partitionsNow'

@@ -1,4 +1,4 @@
-/** One run of a dataset's stream: its lock, its engine, what is said and measured of it. */
+/** One run of a dataset's stream: its lock, its engine, its output and its measurements. */
 import type { StreamOptions } from './app.ts'
 import type { StreamSummary } from '../core/results.ts'
 import { whenStorageAllows } from '../core/waiting.ts'
@@ -8,8 +8,8 @@ import { lockJobWithin } from '../host/lock.ts'
 import type { SparkPlace } from './spark-engine.ts'
 
 /**
- * Runs the stream of a dataset, whatever it reads and wherever it works. Throws `job_running` when this
- * machine runs it already.
+ * Runs the stream of a dataset, whatever its source and engine. Throws `job_running` if this machine already
+ * runs it.
  */
 export async function streamOf(loaded: LoadedDataset, options: StreamOptions): Promise<StreamSummary> {
   const { createLogger, createStreamMetrics, serveMetrics } = await import('./telemetry.ts')
@@ -31,8 +31,8 @@ export async function streamOf(loaded: LoadedDataset, options: StreamOptions): P
       loaded.dataset.source.kind === 'kafka'
         ? (await import('./kafka-stream.ts')).runKafkaStream
         : (await import('./file-stream.ts')).runFileStream
-    // The supervisor waits by itself when a commit finds no room; what comes before it (a new table, a first
-    // mark) waits here.
+    // The supervisor itself waits if a commit finds the disk full. The steps before it (a new table, a first
+    // mark) wait here.
     const start = (): Promise<StreamSummary> =>
       job(loaded, {
         spawn: takeChild,

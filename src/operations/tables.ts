@@ -1,4 +1,4 @@
-/** Tables as users see them: list, show, versions, files, query, verify, register. */
+/** Tables for users: list, show, versions, files, query, verify, register. */
 import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -115,7 +115,7 @@ function versionInfo({ version, commit, added, removed }: Version): VersionInfo 
   }
 }
 
-/** Datasets that have tables below a folder. */
+/** Datasets with tables below a folder. */
 async function datasetsIn(root: string): Promise<string[]> {
   if (!isRemote(root)) return readdir(root).catch((): string[] => [])
   const stored = await (await openStore(root)).list('')
@@ -204,8 +204,8 @@ async function missingFiles(table: Table, snapshot: Snapshot): Promise<string[]>
 }
 
 /**
- * Reads every row: counts against the log's statistics, and a hash over all columns that does not depend on
- * order.
+ * Reads every row: compares the counts with the log's statistics, and computes a hash over all columns that
+ * does not depend on the order.
  */
 async function hashTable(
   session: DuckSession,

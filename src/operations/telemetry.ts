@@ -1,6 +1,6 @@
 /**
- * Metrics (Prometheus) and structured logs (JSON lines on stderr when nobody watches). Labels are bounded: no
- * run ids.
+ * Metrics (Prometheus) and structured logs (JSON lines on stderr without a terminal). The number of labels is
+ * limited: no run IDs.
  */
 import { createServer, type Server } from 'node:http'
 import { pino, type Logger } from 'pino'
@@ -54,7 +54,7 @@ export function createStreamMetrics(dataset: string): StreamMetrics {
   }
 }
 
-/** What a stream has done since it began. */
+/** Totals of a stream since its start. */
 function createCounters(registers: Registry[]) {
   return {
     records: new Counter({
@@ -95,7 +95,7 @@ function createCounters(registers: Registry[]) {
   }
 }
 
-/** How a stream is now. */
+/** The present state of a stream. */
 function createGauges(registers: Registry[]) {
   return {
     commitTime: new Histogram({
@@ -136,7 +136,7 @@ function createGauges(registers: Registry[]) {
   }
 }
 
-/** Serves /metrics on a port of this machine until closed. */
+/** Serves /metrics on a local port until it is closed. */
 export function serveMetrics(registry: Registry, port: number): Promise<Server> {
   const server = createServer((request, response) => {
     if (request.url !== '/metrics') {

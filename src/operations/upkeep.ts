@@ -1,6 +1,6 @@
 /**
- * Upkeep of a dataset's tables: compaction, retention, vacuum, deletion by key. Wires the lakehouse's parts
- * with an engine.
+ * Upkeep of a dataset's tables: compaction, retention, vacuum, deletion by key. Connects the parts of the
+ * lakehouse with an engine.
  */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -53,7 +53,7 @@ interface Tables {
   positions: ConsumerPositions
 }
 
-/** One upkeep of a dataset at a time: two would undo each other's work file by file. */
+/** One upkeep of a dataset at a time: two would undo each other's work, file by file. */
 async function alone<T>(
   name: string,
   options: UpkeepOptions,
@@ -70,7 +70,7 @@ async function alone<T>(
 
 async function openTables(loaded: LoadedDataset): Promise<Tables> {
   const { dataset } = loaded
-  // Consumers only go forward: what they use meanwhile makes fewer files needed, never more.
+  // Consumers only move forward: by then, they need fewer files, never more.
   const positions = await consumerPositions(dataset, loaded.processedPath)
   const raw = await openTable(await openStore(loaded.rawPath), { usedThrough: async () => positions.used })
   if (raw === undefined) throw failure('table_not_found', { path: loaded.rawPath })
@@ -144,7 +144,7 @@ function compactZones(
   })
 }
 
-/** An unfinished move of days is taken back first: it is known by the names that it gave. */
+/** Takes back an unfinished move of days first: its names identify it. */
 async function moveArchive(
   { loaded, raw, archive }: Tables,
   options: UpkeepOptions,
@@ -194,7 +194,7 @@ async function createArchive(dataset: string, raw: Table, path: string): Promise
   })
 }
 
-/** RAW may have got columns since the archive was made. */
+/** RAW may have new columns since the archive was created. */
 async function sameColumns(raw: Table, archive: Table): Promise<void> {
   const { partitionColumns } = raw.snapshot.metadata
   const missing = (theirs: TableColumn[]): TableSchema | undefined => {
@@ -227,12 +227,12 @@ async function vacuumZones(
   return results
 }
 
-/** How often a deletion looks again when somebody else changed the same files meanwhile. */
+/** How often a deletion starts again if another writer changed the same files meanwhile. */
 const ATTEMPTS = 10
 
 /**
- * RAW first, then what was published, so that no batch can bring a row back: one that read RAW before finds
- * the deletion mark of Processed moved and plans anew.
+ * RAW first, then the published rows, so that no batch can bring a row back: a batch that read RAW before
+ * finds the deletion mark of Processed moved, and plans again.
  */
 function deleteRows(
   tables: Tables,
@@ -244,7 +244,7 @@ function deleteRows(
   const hashes = keys.values.map((tuple) => createHash('sha256').update(JSON.stringify(tuple)).digest('hex'))
   const info = { reason: options.reason, columns: keys.columns, keySha256: hashes }
   return withEngine(tables, options, async (engine) => {
-    // Before the first table changes: a key that is gone from one of them only is worse than none.
+    // Check before the first table changes: a key that is deleted from only one of them is worse than none.
     for (const [, table] of zones(tables)) checkRemovable(table.store, table.snapshot)
     if (archive !== undefined && !options.dryRun) await undoUnfinished(raw, archive, Date.now())
     const results: ({ table: string } & DeleteResult)[] = []
@@ -276,7 +276,7 @@ function deleteRows(
   })
 }
 
-/** Checks keys against the table's columns: all name the same ones. */
+/** Checks keys against the columns of the table: all keys name the same columns. */
 function doomedKeys(tables: Tables, keys: Record<string, string>[]): DoomedKeys {
   const known = columnsOf(tables.raw.snapshot.metadata).map((column) => column.name)
   if (keys.length === 0)

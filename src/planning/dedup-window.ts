@@ -1,12 +1,10 @@
 /**
- * The newest N message identities of one Kafka partition: what the producer sends twice within them is
- * dropped.
- *
- * A ring of entries in order of arrival and an open-addressing table over it. 20 bytes a message and no
- * object: one million messages take 24 MB, where a JavaScript Set of strings takes 120. An entry is 64 bits
- * of the identity's hash and 32 of the content's: a message is a duplicate only if both agree, so two
- * different messages whose identities collide are never dropped (they are quarantined as `id_conflict`, with
- * their bytes).
+ * The newest N message identities of one Kafka partition. A message that the producer sends again within them
+ * is dropped. A ring of entries in order of arrival, and an open-addressing table over it: 20 bytes per
+ * message and no objects. One million messages take 24 MB, where a JavaScript Set of strings takes 120. An
+ * entry is 64 bits of the identity's hash and 32 of the content's. A message is a duplicate only if both
+ * agree, so two different messages whose identities collide are never dropped (they are quarantined as
+ * `id_conflict`, with their bytes).
  */
 
 export type Sighting = 'new' | 'duplicate' | 'conflict'
@@ -15,7 +13,7 @@ export interface DedupWindow {
   readonly capacity: number
   readonly size: number
   readonly bytes: number
-  /** Looks an identity up and, when it is new, remembers it, forgetting the oldest if the window is full. */
+  /** Looks up an identity. If it is new, remembers it; a full window forgets its oldest entry. */
   see(high: number, low: number, content: number): Sighting
 }
 
@@ -28,13 +26,13 @@ export function createDedupWindow(capacity: number): DedupWindow {
 class RingWindow implements DedupWindow {
   readonly capacity: number
   size = 0
-  /** Entries that there is room for, three numbers each. */
+  /** Capacity of the ring. An entry is three numbers. */
   #entries: number
   #ring: Int32Array
   /** Entries by their hash; -1: free. */
   #slots: Int32Array
   #mask: number
-  /** The entry that is written next, which is the oldest of a full ring. */
+  /** The entry to write next. In a full ring, it is the oldest. */
   #next = 0
 
   constructor(capacity: number) {
@@ -66,7 +64,7 @@ class RingWindow implements DedupWindow {
     return 'new'
   }
 
-  /** The slot of an identity, or, negated, the one that is free for it. */
+  /** The slot of an identity or, negated, the free slot for it. */
   #find(high: number, low: number): number {
     const [ring, slots, mask] = [this.#ring, this.#slots, this.#mask]
     let slot = low & mask
@@ -78,9 +76,7 @@ class RingWindow implements DedupWindow {
     }
   }
 
-  /**
-   * Linear probing without tombstones: entries behind a freed slot move up when their home lies before it.
-   */
+  /** Linear probing without tombstones: entries behind a freed slot move up if their home lies before it. */
   #forget(entry: number): void {
     const [ring, slots, mask] = [this.#ring, this.#slots, this.#mask]
     let hole = this.#find(ring[entry * 3], ring[entry * 3 + 1])
@@ -117,25 +113,26 @@ function tableSize(entries: number): number {
   return size
 }
 
-/** What a window of `capacity` messages costs at most, in bytes. */
+/** Most bytes of a window of `capacity` messages. */
 export function windowBytes(capacity: number): number {
   return capacity * 12 + tableSize(capacity) * 4
 }
 
-/** The window each of `partitions` Kafka partitions gets when all together may take `budget` bytes. */
+/** The window of each of `partitions` Kafka partitions, if all together may take `budget` bytes. */
 export function fitWindow(declared: number, partitions: number, budget: number): number {
   let capacity = declared
   while (capacity > 1024 && windowBytes(capacity) * partitions > budget) capacity = Math.floor(capacity * 0.9)
   return capacity
 }
 
-/** High word of the last `hashBytes`. Two results without an object: callers are one thread. */
+/** High word of the last `hashBytes`. Two results without an object: all callers are in one thread. */
 export let hashHigh = 0
 export let hashLow = 0
 
 /**
- * 64-bit hash of bytes: two lanes of MurmurHash3's 32-bit mixing with different seeds and multipliers. Not
- * for adversaries: the window needs spread only, and a collision costs a quarantined message, not a lost one.
+ * 64-bit hash of bytes: two lanes of MurmurHash3's 32-bit mixing with different seeds and multipliers. It
+ * does not resist adversaries, and need not: the window only needs spread, and a collision costs a
+ * quarantined message, not a lost one.
  */
 export function hashBytes(b: Uint8Array, start: number, length: number): void {
   let h1 = 0x9747b28c ^ length

@@ -1,17 +1,17 @@
 /**
- * What of a declaration Spark cannot do, or does otherwise. Everything else is the same on both engines; the
- * conformance suite says so.
+ * What Spark cannot do of a declaration, or does differently. Everything else is the same on both engines;
+ * the conformance suite proves it.
  */
 import type { Dataset } from '../dataset/declaration.ts'
 
 export interface Unsupported {
-  /** Where in the declaration. */
+  /** The field of the declaration. */
   at: string
   what: string
   instead: string
 }
 
-/** Written down in docs/reference/engines.md, row by row. */
+/** docs/reference/engines.md lists these rows. */
 export const SPARK_LIMITS = {
   files: {
     what: 'a watched folder as source',
@@ -40,7 +40,7 @@ export function unsupportedOnSpark(dataset: Dataset): Unsupported[] {
   return found
 }
 
-/** Names under which Spark and Hadoop expect secrets. */
+/** Whether Spark and Hadoop use this name for a secret. */
 export function isSecretSetting(name: string): boolean {
   return /secret|password|token|access\.key|account\.key|jaas/i.test(name)
 }

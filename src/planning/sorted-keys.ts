@@ -1,7 +1,7 @@
 /**
- * Keys in order: what the batch compares with the key index, and what the index is made of. A key is 128 bits
- * of hash, four signed words compared from the first on. Sorting also finds the rows of one key: the first
- * that arrived is kept.
+ * Keys in order: the batch compares them with the key index, which consists of them. A key is 128 bits of
+ * hash: four signed words, compared from the first on. Sorting also finds the rows of one key: the first that
+ * arrived is kept.
  */
 
 /** Distinct keys, four words each, ascending. */
@@ -25,15 +25,13 @@ export interface KeyCollector {
   readonly rows: number
   add(words: Int32Array, positions: Float64Array, rows: number): void
   /**
-   * Sorts what was added, in place: the keys are valid until `begin` or `end`. Costs 48 bytes a row while it
-   * runs, 24 after.
+   * Sorts the added rows in place: the keys are valid until `begin` or `end`. It takes 48 bytes per row while
+   * it runs, 24 after.
    */
   sorted(): ArrivedKeys
-  /** Gives its memory back. */
+  /** Frees its memory. */
   end(): void
-  /**
-   * Begins anew with every `of`-th key only (of all keys, `part` of them in turn): less memory, more passes.
-   */
+  /** Starts again with only every `of`-th key (in turn, `part` covers all keys): less memory, more passes. */
   begin(part: number, of: number): void
 }
 
@@ -78,20 +76,24 @@ export function createKeyCollector(expectedRows: number): KeyCollector {
   }
 }
 
-/** Rows of a bucket: its keys and positions lie in the processor's cache while they are put in order. */
+/** Rows of a bucket: its keys and positions fit the processor's cache while they are sorted. */
 const BUCKET_ROWS = 4096
-/** Bins of a bucket, by the bits behind those that chose it: about one key each, for keys are hashes. */
+/**
+ * Bins of a bucket, by the bits after those that chose the bucket. Keys are hashes, so a bin has about one
+ * key.
+ */
 const BIN_BITS = 12
 /**
- * More rows than this in a bin are one key many times, or chance: sorted by comparing instead of inserting.
+ * A bin with more rows has one key many times, or happens by chance: it is sorted by comparison instead of
+ * insertion.
  */
 const INSERT_ROWS = 48
 
 /**
- * Puts rows in order of their keys, drops all but the first row (the one of the least position) of each, and
- * writes them back over what was there; returns how many are left. Rows are dealt to buckets by their first
- * bits, so that memory is read and written in order, and each bucket is sorted in cache: half the time of a
- * radix sort of indexes, whose last step reads every key at random.
+ * Sorts rows by key, keeps only the first row (the one with the lowest position) of each, and writes them
+ * back over the input. Returns how many are left. Rows are dealt to buckets by their first bits, so memory is
+ * read and written in order, and each bucket is sorted in cache: half the time of a radix sort of indexes,
+ * whose last step reads every key at random.
  */
 function sortDistinct(words: Int32Array, positions: Float64Array, rows: number): number {
   const bits = Math.min(16, Math.max(1, Math.ceil(Math.log2(Math.max(2, rows / BUCKET_ROWS)))))
@@ -110,7 +112,7 @@ function sortDistinct(words: Int32Array, positions: Float64Array, rows: number):
   return count
 }
 
-/** Copies rows to their buckets, in order of arrival; returns where each bucket starts, and the end. */
+/** Copies rows to their buckets, in order of arrival. Returns the start of each bucket, and the end. */
 function deal(
   { words, positions }: KeyRows,
   rows: number,
@@ -144,7 +146,7 @@ function sortBucket(words: Int32Array, start: number, order: Int32Array, shift: 
   for (let i = 1; i < bins.length; i += 1) bins[i] += bins[i - 1]
   for (let i = 0; i < order.length; i += 1)
     order[bins[(words[(start + i) * 4] >>> shift) & mask]++] = start + i
-  // Now each bin's entry is its end.
+  // From here, the entry of each bin is its end.
   for (let bin = 0, from = 0; bin <= mask; bin += 1) {
     const end = bins[bin]
     if (end - from > INSERT_ROWS)
@@ -165,8 +167,8 @@ function insertionSort(words: Int32Array, order: Int32Array, from: number, end: 
 }
 
 /**
- * Appends the rows of a sorted bucket behind the `count` that are there; of equal keys the least position
- * stays, for an engine's threads add rows in any order.
+ * Appends the rows of a sorted bucket after the first `count`. Of equal keys, the lowest position stays:
+ * threads of an engine add rows in any order.
  */
 function appendDistinct(
   { words, positions }: KeyRows,
@@ -216,8 +218,8 @@ export function missingKeys(keys: ArrivedKeys, found: Uint8Array): ArrivedKeys {
 }
 
 /**
- * Frees memory at once. Arrays of megabytes are a few bytes to the garbage collector, which comes when it
- * pleases: a batch held 150 MB of dead ones beside DuckDB's, and passed its limit.
+ * Frees memory at once. The garbage collector sees arrays of megabytes as a few bytes and comes late: a batch
+ * held 150 MB of dead arrays beside DuckDB's memory and passed its limit.
  */
 export function release(...arrays: (Int32Array | Uint32Array | Float64Array | Uint8Array)[]): void {
   for (const array of arrays) if (array.buffer.byteLength > 0) (array.buffer as ArrayBuffer).transfer(0)

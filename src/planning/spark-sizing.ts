@@ -1,6 +1,6 @@
 /**
- * How large a Spark application is: what was asked for, a properties file before it, and before that what the
- * source document names. Advice comes from runs that were measured here, and says how it was reached.
+ * The size of a Spark application: the flags, else a properties file, else the defaults. Advice comes from
+ * measured runs of this installation and explains itself.
  */
 
 export type SparkJob = 'stream' | 'batch'
@@ -12,13 +12,13 @@ export interface SparkSizing {
   driverMemory: string
 }
 
-/** Source 001: the stream job 5 x 2, the hourly one 10 x 4, 4 GB each. */
+/** The defaults: stream 5 executors of 2 cores, batch 10 of 4, 4 GB each. */
 export const DEFAULT_SIZING: Record<SparkJob, SparkSizing> = {
   stream: { executors: 5, coresPerExecutor: 2, executorMemory: '4g', driverMemory: '2g' },
   batch: { executors: 10, coresPerExecutor: 4, executorMemory: '4g', driverMemory: '2g' },
 }
 
-/** What a commit says of the work behind it. */
+/** What a commit tells about the work behind it. */
 export interface MeasuredRun {
   units: number
   workMs: number
@@ -33,13 +33,13 @@ export interface SizingAdvice {
   explanation: string
 }
 
-/** Share of the cores that is meant to be busy at the peak: the rest takes restarts, retries and growth. */
+/** Share of the cores that should be busy at the peak. The rest is for restarts, retries and growth. */
 const BUSY_SHARE = 0.7
 const HOUR_MS = 3_600_000
 
 /**
- * Cores for a rate: rate / (units per second and core that the median of the runs reached) / BUSY_SHARE.
- * Without a rate, that of the busiest hour of the runs. Undefined without runs.
+ * Cores for a rate: rate / (units per second and core, the median of the runs) / BUSY_SHARE. Without a rate,
+ * that of the busiest hour of the runs. Undefined without runs.
  */
 export function adviseSizing(
   runs: MeasuredRun[],
@@ -75,7 +75,8 @@ function busiestHour(runs: MeasuredRun[]): number {
 }
 
 /**
- * `name value` or `name=value`, one a line, # for comments: spark-defaults.conf and Java's properties alike.
+ * `name value` or `name=value`, one per line, # for comments: works for spark-defaults.conf and Java's
+ * properties.
  */
 export function parseProperties(text: string): Record<string, string> {
   const found: Record<string, string> = {}
@@ -93,7 +94,7 @@ const SIZING_PROPERTIES: Record<keyof SparkSizing, string> = {
   driverMemory: 'spark.driver.memory',
 }
 
-/** Flags before properties before the defaults of the job. */
+/** Flags take precedence over properties, and these over the defaults of the job. */
 export function sizeOf(
   job: SparkJob,
   properties: Record<string, string>,
@@ -112,7 +113,7 @@ export function sizeOf(
 export interface Submission {
   master: string
   deployMode: 'client' | 'cluster'
-  /** Port of the Connect server that the application is. */
+  /** Port of the application's Connect server. */
   port: number
   sizing: SparkSizing
   properties: Record<string, string>
@@ -120,8 +121,8 @@ export interface Submission {
 }
 
 /**
- * Arguments of spark-submit: the application is Spark's own Connect server, to which our job attaches. No
- * secret is among them.
+ * Arguments of spark-submit. The application is Spark's own Connect server, to which our job attaches. They
+ * contain no secret.
  */
 export function submissionArguments({
   master,
@@ -133,7 +134,7 @@ export function submissionArguments({
 }: Submission): string[] {
   const settings: Record<string, string> = {
     'spark.executor.instances': String(sizing.executors),
-    // A standalone master gives an application all cores that it does not bound.
+    // Without this limit, a standalone master gives an application all cores.
     ...(master.startsWith('spark://')
       ? { 'spark.cores.max': String(sizing.executors * sizing.coresPerExecutor) }
       : {}),

@@ -1,6 +1,6 @@
 /**
- * The tables of a dataset: which columns RAW and Processed have, and what a changed declaration may do to
- * them.
+ * The tables of a dataset: the columns of RAW and Processed, and the changes that a new declaration may make
+ * to them.
  */
 import { failure } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -24,7 +24,7 @@ import { normalizeColumn } from '../dataset/normalize.ts'
 import { pathMeaning, pathNames } from '../dataset/paths.ts'
 
 /**
- * Key in a table column's metadata that says where its value comes from; `evolved` marks columns that drift
+ * Key in a table column's metadata that names the source of its value. `evolved` marks columns that drift
  * added.
  */
 const PATH = 'headrace.path'
@@ -58,7 +58,7 @@ export function rawSchema(columns: Column[]): TableSchema {
   }
 }
 
-/** The Processed table: data columns, where each row came from, and the batch's logical time. */
+/** The Processed table: data columns, the origin of each row, and the logical time of the batch. */
 export function processedSchema(dataset: Dataset, columns: Column[]): TableSchema {
   const partitions = dataset.processed.partitionBy
   return {
@@ -87,13 +87,13 @@ function dataColumn(column: Column): TableColumn {
   return tableColumn(column.name, deltaType(column), metadata)
 }
 
-/** Data columns in force: the declared ones and those that drift added to the table before. */
+/** Data columns in force: the declared ones, and those that drift added to the table earlier. */
 export function effectiveColumns(dataset: Dataset, existing: TableColumn[]): Column[] {
   const meaningOf = pathMeaning(dataset.record)
   const declared = new Set(dataset.columns.map((column) => meaningOf(column.path)))
   const names = new Set(dataset.columns.map((column) => column.name.toLowerCase()))
-  // A field that drift made a column of, and that was declared since under another name: the declared column
-  // has it from now on.
+  // If you declare, under another name, a field that drift turned into a column, the declared column has it
+  // from now on.
   const evolved = existing.filter(
     ({ name, metadata }) =>
       metadata[EVOLVED] === true &&
@@ -116,9 +116,8 @@ export function roomForColumns(columns: readonly Column[]): number {
 }
 
 /**
- * New nullable text columns for paths that drift found, as many as there is room for. A path that has a
- * column already, in whatever way it is written, gets no other one. Names are made from the paths and collide
- * with none of `taken`.
+ * New nullable text columns for paths that drift found, as many as there is room for. A path that already has
+ * a column, in any notation, gets no other one. Names are made from the paths and avoid those in `taken`.
  */
 export function evolve(
   dataset: Dataset,
@@ -140,12 +139,12 @@ export function evolve(
   return added
 }
 
-/** Leaves room for a number behind it. */
+/** Leaves room for a number at the end. */
 const NAME_LENGTH = 100
 
 /**
- * A name that tables allow, of the letters and digits that a path has: `author.größe` is author_grosse, `日本`
- * is field.
+ * A valid column name from the letters and digits of a path: `author.größe` becomes author_grosse, `日本`
+ * becomes field.
  */
 function columnName(names: string[]): string {
   const parts = names.map((name) => {
@@ -161,15 +160,15 @@ function columnName(names: string[]): string {
   return name === UNUSABLE_COLUMN ? 'proto' : name
 }
 
-/** A column that another writer added: it stays, and is null in rows of ours. */
+/** A column that another writer added: it stays, and our rows have null there. */
 function isForeign({ name, nullable, metadata }: TableColumn): boolean {
   return nullable && metadata[PATH] === undefined && !RESERVED_COLUMNS.includes(name)
 }
 
 /**
- * Compares the columns in force with the table: what is new is returned (the table gets it as nullable
- * columns); a rename, a drop or a change of type is refused by name, because rows already written would
- * change their meaning.
+ * Compares the columns in force with the table. Returns the new ones (the table gets them as nullable
+ * columns). Refuses a rename, a drop or a change of type with an error: rows already written would change
+ * their meaning.
  */
 export function schemaChange(
   dataset: Dataset,

@@ -1,6 +1,6 @@
 /**
- * What upkeep would do to a table's files: which are merged, which have had their time. Decides only; nothing
- * is touched.
+ * What upkeep would do to the files of a table: which ones to merge, which ones have expired. It only
+ * decides; it touches nothing.
  */
 
 /** A data file as the log states it. */
@@ -18,21 +18,16 @@ export interface CompactionTarget {
   rowsPerFile: number
 }
 
-/**
- * Files that this much of the target fill are left alone: merging them again would write much to win little.
- */
+/** Files that are this full stay as they are: merging them again would write much and gain little. */
 const FULL = 0.6
 
-/**
- * Fewer files than this are not worth a commit of their own: each round would rewrite the last, half-full
- * file.
- */
+/** Fewer files are not worth a commit: each round would rewrite the last, half-full file. */
 const LEAST_FILES = 4
 
 /**
- * Groups of files that become one each: of one table partition, neighbours in the log (so that order is kept
- * and merged files hold one stretch of offsets), together no more than the target. Every file is in one group
- * at most.
+ * Groups of files that become one file each: of one table partition, neighbors in the log (so order is kept,
+ * and merged files hold one stretch of offsets), together no larger than the target. Each file is in at most
+ * one group.
  */
 export function compactionGroups(files: KnownFile[], target: CompactionTarget): KnownFile[][] {
   const groups: KnownFile[][] = []
@@ -55,12 +50,12 @@ export function compactionGroups(files: KnownFile[], target: CompactionTarget): 
   )
 }
 
-/** Files of one commit that moves them. */
+/** Files that one commit moves. */
 const MOVED_TOGETHER = 100
 
 /**
- * Files that lie where older versions put them, in groups that move together: in the log's order, each as it
- * is, and no more than one run may copy. The first one moves however large it is.
+ * Files where older versions put them, in groups that move together: in the order of the log, unchanged, and
+ * no more than one run may copy. The first file moves however large it is.
  */
 export function moveGroups<F extends KnownFile>(files: F[], most: { files: number; bytes: number }): F[][] {
   const groups: F[][] = []
@@ -91,7 +86,7 @@ function merged(group: KnownFile[]): { size: number; rows: number } {
   }
 }
 
-/** RAW files of days before `keepFromDate` (`2026-11-01`) that nobody needs any more. */
+/** RAW files of days before `keepFromDate` (`2026-11-01`) that no reader needs any more. */
 export function expiredFiles<F extends Pick<KnownFile, 'partitionValues'>>(
   files: F[],
   keepFromDate: string,
@@ -101,12 +96,12 @@ export function expiredFiles<F extends Pick<KnownFile, 'partitionValues'>>(
   return { expired: old.filter((file) => !needed(file)), waiting: old.filter(needed) }
 }
 
-/** First day that is kept, as RAW's ingest_date writes it. Days are UTC, as in RAW. */
+/** The first day to keep, in the form of RAW's ingest_date. Days are UTC, as in RAW. */
 export function keepFrom(nowMs: number, retentionDays: number): string {
   return new Date(nowMs - retentionDays * 86_400_000).toISOString().slice(0, 10)
 }
 
-/** What a file of a table's folder is to vacuum. */
+/** A file of a table's folder, as vacuum sees it. */
 export interface StoredFile {
   path: string
   size: number
@@ -116,16 +111,16 @@ export interface StoredFile {
 export interface VacuumFacts {
   /** Files of the newest version. */
   live: (path: string) => boolean
-  /** When the log removed it; undefined when the log does not know the file. */
+  /** When the log removed it. Undefined if the log does not know the file. */
   removedMs: (path: string) => number | undefined
   /** A consumer has not read it yet. */
   needed: (path: string) => boolean
-  /** Readers of older versions and writers of a batch may need files that are younger. */
+  /** Younger files may be needed by readers of older versions and by writers of a batch. */
   beforeMs: number
 }
 
 /**
- * Files that no reader, writer or consumer can need: removed, or never committed, and older than the grace
+ * Files that no reader, writer or consumer can need: removed or never committed, and older than the grace
  * period.
  */
 export function deadFiles(files: StoredFile[], facts: VacuumFacts): StoredFile[] {

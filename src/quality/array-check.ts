@@ -1,8 +1,8 @@
 /**
- * Arrays: JSON text of items in, JSON text of canonical items out, which the engine casts to a list. Each
- * item goes through its column's own check as a span of the source text, so that format, zone and precision
- * hold for it and no number becomes a double. Items are handed on as JSON strings (null as null): DuckDB
- * casts those exactly, as a test proves type by type.
+ * Arrays: takes JSON text of items and returns JSON text of canonical items, which the engine casts to a
+ * list. Each item goes through the check of its column as a span of the source text. So format, zone and
+ * precision apply to it, and no number becomes a double. Items are passed on as JSON strings (null as null):
+ * DuckDB casts those exactly, as a test proves type by type.
  */
 import { LIMITS } from '../core/limits.ts'
 import { failure } from '../core/errors.ts'
@@ -16,15 +16,15 @@ import type { ColumnCheck } from './column.ts'
 import type { ItemFault } from './column.ts'
 
 /**
- * How members of an array's objects are named: as the source has them (JSON), or by the sub-field (the XML
+ * How members of an array's objects are named: as in the source (JSON), or by the sub-field (the XML
  * scanner's own objects).
  */
 export type MemberNames = 'path' | 'name'
 
-/** Canonical JSON text of an item, or what is wrong with it. */
+/** Canonical JSON text of an item, or its fault. */
 type ItemCheck = (text: TextBytes, span: JsonSpan) => string | ItemFault
 
-/** Checks the array in [start, start + length) and returns its canonical JSON text, or what is wrong. */
+/** Checks the array in [start, start + length). Returns its canonical JSON text, or its fault. */
 export type ArrayCheck = (text: TextBytes, start: number, length: number) => string | ItemFault
 
 export function compileArray(
@@ -40,7 +40,7 @@ export function compileArray(
     const value = jsonValue(text.bytes, start, start + length)
     if (value === undefined)
       return { rule: `type.${column.type}`, where: '', column, value: quoted(text, start, length) }
-    // A single value where an array is declared is an array of one: XML cannot tell the two apart either.
+    // A single value in a column declared as an array is an array of one. XML cannot distinguish them either.
     const items = value.kind === 'array' ? jsonItems(text.bytes, value) : [value]
     const canonical: string[] = []
     for (const [i, span] of items.entries()) {
@@ -65,7 +65,7 @@ function scalarItem(column: Column, compile: (column: Column) => ColumnCheck): I
       return check.fault ?? { rule, where: '', column, value: quoted(text, at.start, at.length) }
     if (check.values.valid[0] === 0) return 'null'
     const { values } = check
-    // An array in an object of an array: its text is JSON already.
+    // An array inside an object of an array: its text is already JSON.
     if (column.array) return read(text, values.spans[0], values.spans[1])
     const canonical = canonicalText(column.type, values, text, 0)
     return column.type === 'string' ? JSON.stringify(canonical) : `"${canonical}"`
@@ -73,7 +73,7 @@ function scalarItem(column: Column, compile: (column: Column) => ColumnCheck): I
 }
 
 /**
- * Where the text of a value lies: a string's own, anything else as it stands. Undefined: no Unicode text can
+ * The span of a value's text: the content of a string, anything else as it is. Undefined: no Unicode text can
  * hold it.
  */
 function contentOf(text: TextBytes, span: JsonSpan): { start: number; length: number } | undefined {
@@ -121,7 +121,7 @@ function objectItem(
   }
 }
 
-/** The member as text of a checked item, or what is wrong with it. */
+/** The member of a checked item as text, or its fault. */
 function checkMember(
   text: TextBytes,
   field: SubField,
@@ -174,7 +174,7 @@ function quotedSpan(text: TextBytes, { start, end }: JsonSpan): string {
   return quoted(text, start, end - start)
 }
 
-/** A text as rejects quote it: of a long one its beginning, up to the last whole character. */
+/** A text as rejects quote it: if it is long, its beginning up to the last whole character. */
 export function quoted(text: TextBytes, start: number, length: number): string {
   if (length <= 0) return ''
   if (length <= LIMITS.quotedValueBytes) return read(text, start, length)
@@ -183,5 +183,5 @@ export function quoted(text: TextBytes, start: number, length: number): string {
   return read(text, start, end - start)
 }
 
-/** Whether a byte of UTF-8 goes on with a character that began before it. */
+/** Whether a byte of UTF-8 continues a character. */
 const isWithin = (byte: number): boolean => (byte & 0xc0) === 0x80

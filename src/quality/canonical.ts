@@ -1,6 +1,6 @@
 /**
- * The one text that stands for a value: what array items are handed on as, what rules compare and what
- * rejects show. Whatever reads it back, DuckDB's casts included, gets the same value.
+ * The canonical text of a value: array items are passed on as this text, rules compare it, and rejects show
+ * it. Every reader, including DuckDB's casts, gets the same value from it.
  */
 import { dateText, timestampText } from '../core/calendar.ts'
 import { bigFromWords, type ColumnValues } from '../core/rows.ts'
@@ -9,7 +9,7 @@ import { read, type TextBytes } from './text-bytes.ts'
 
 const MICROS = 1_000_000n
 
-/** Canonical text of a row's value; the row must have one. */
+/** Canonical text of a row's value. The row must have one. */
 export function canonicalText(type: ScalarType, values: ColumnValues, text: TextBytes, row: number): string {
   switch (type) {
     case 'integer':
@@ -32,7 +32,7 @@ export function canonicalText(type: ScalarType, values: ColumnValues, text: Text
   }
 }
 
-/** Numbers of up to 53 bits go without a BigInt. */
+/** Numbers of up to 53 bits need no BigInt. */
 function longText(words: Int32Array, row: number): string {
   const high = words[row * 2 + 1]
   if (high >= -2_097_152 && high < 2_097_152) return String(high * 4_294_967_296 + (words[row * 2] >>> 0))

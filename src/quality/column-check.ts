@@ -1,6 +1,6 @@
 /**
- * One column's checks, compiled from its declaration: clean the text, type it, compare it with what is
- * allowed.
+ * The checks of one column, compiled from its declaration: clean the text, parse it as its type, compare it
+ * with the allowed values.
  */
 import type { Column } from '../dataset/declaration.ts'
 import { createColumn, type ColumnValues } from '../core/rows.ts'
@@ -22,7 +22,7 @@ import {
 import type { ColumnCheck } from './column.ts'
 import type { ItemFault } from './column.ts'
 
-/** Stores a value and returns undefined, or the rule it breaks. */
+/** Stores a value and returns undefined, or returns the broken rule. */
 type Typed = (text: TextBytes, row: number, start: number, length: number) => string | undefined
 
 /** `members`: how objects in arrays name their members. */
@@ -32,7 +32,8 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
   const readers = temporalReaders(column)
   const missing = column.required ? 'schema.missing' : undefined
   const emptyIsNull = column.clean.nulls.includes('')
-  // An array's items are cleaned and limited one by one; its own text is JSON, which cleaning would change.
+  // Items of an array are cleaned and limited one by one. The array's own text is JSON, which cleaning would
+  // change.
   const nullWords = new Set(column.array ? [] : column.clean.nulls.filter((word) => word !== ''))
   const rewrites = !column.array && (column.clean.collapse || column.clean.case !== 'keep')
   let fault: ItemFault | undefined
@@ -82,8 +83,7 @@ export function compileColumn(column: Column, members: MemberNames = 'path'): Co
 }
 
 /**
- * How a column's values travel from the checks to the engine: both sides ask here, so that they cannot
- * disagree.
+ * How a column's values travel from the checks to the engine: both sides call this, so they cannot disagree.
  */
 export function columnKind(column: Column): ColumnValues['kind'] {
   if (column.array) return 'text'
@@ -197,13 +197,13 @@ function decimal({ precision, scale }: Column, values: ColumnValues, broken: str
 
 type Limit = (text: TextBytes, start: number, length: number) => string | undefined
 
-/** Limits on the text as it stands after cleaning. */
+/** Limits on the cleaned text. */
 function compileLimits(column: Column): Limit | undefined {
   const limits: Limit[] = []
   const { minLength, maxLength } = column
   if (minLength !== undefined || maxLength !== undefined)
     limits.push((t, start, length) => {
-      // Bytes bound characters from above, so that the common case never counts.
+      // The number of bytes is at least the number of characters, so the common case never counts characters.
       if (length <= (maxLength ?? Infinity) && (minLength ?? 0) <= length / 4) return undefined
       const characters = [...read(t, start, length)].length
       return characters > (maxLength ?? Infinity) || characters < (minLength ?? 0)

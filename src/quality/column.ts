@@ -1,4 +1,4 @@
-/** What a column's check is: compiled from its declaration, it reads cells and stores values. */
+/** The check of a column: compiled from its declaration, it reads cells and stores values. */
 import type { Column } from '../dataset/declaration.ts'
 import type { ColumnValues } from '../core/rows.ts'
 import type { TextBytes } from './text-bytes.ts'
@@ -16,18 +16,18 @@ export interface ColumnCells {
 export interface ColumnCheck {
   readonly column: Column
   readonly values: ColumnValues
-  /** Of the value that was checked last, when an item of its array was wrong. */
+  /** The fault of the last checked value, if an item of its array was wrong. */
   readonly fault: ItemFault | undefined
   /**
    * Checks the value of `row`, a span of the text (length -1: absent), and stores it. Returns undefined, or
-   * the rule it breaks; then the row has no value in this column.
+   * the broken rule; then the row has no value in this column.
    */
   check(text: TextBytes, row: number, start: number, length: number): string | undefined
   /** Checks the cells of all rows whose `skip` is 0; calls `onBroken` for each that breaks a rule. */
   checkAll(cells: ColumnCells, onBroken: (row: number, rule: string) => void): void
 }
 
-/** What in an array is wrong, and where below the column: `[1]`, `[1].price`. Items count from 0. */
+/** A fault in an array, and its place below the column: `[1]`, `[1].price`. Items count from 0. */
 export interface ItemFault {
   rule: string
   where: string

@@ -1,7 +1,7 @@
 /**
- * Drift `evolve`: which unknown fields become columns. A record whose fields cannot all become columns is
- * rejected and adds none: a stream that waited for a column that never comes would read the same messages
- * without an end.
+ * Drift `evolve`: decides which unknown fields become columns. A record is rejected, and adds no column, if
+ * one of its fields cannot become a column: a stream that waited for a column that never comes would read the
+ * same messages forever.
  */
 import { LIMITS } from '../core/limits.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -9,10 +9,12 @@ import { pathMeaning } from '../dataset/paths.ts'
 import type { ShapeFinding } from './findings.ts'
 
 export interface Discovery {
-  /** Paths to make columns of. */
+  /** Paths to turn into columns. */
   readonly paths: Set<string>
   begin(): void
-  /** Judges the record of the finding at `index`; returns the finding that stands against it, and why. */
+  /**
+   * Judges the record of the finding at `index`. Returns the finding that rejects the record, and the reason.
+   */
   judge(findings: ShapeFinding[], index: number): { finding: ShapeFinding; reason: string } | undefined
 }
 
@@ -38,7 +40,7 @@ export function createDiscovery(record: Dataset['record'], columns: readonly Col
         if (kind !== 'unexpected') continue
         if (reason !== undefined) return { finding, reason }
         if (known.has(meaningOf(path)))
-          return { finding, reason: `${path} is not what the column of this path takes` }
+          return { finding, reason: `${path} does not fit the column of this path` }
         if (!paths.has(path)) fresh.add(path)
         if (paths.size + fresh.size > room)
           return {

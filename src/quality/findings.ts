@@ -1,12 +1,12 @@
-/** What a decoder finds wrong with the shape of a record. */
+/** Findings on the shape of records, as decoders report them to the checks. */
 
-/** What a decoder found wrong with the shape of a record. */
+/** A fault in the shape of a record. */
 export interface ShapeFinding {
   row: number
   kind: 'repeated' | 'unexpected' | 'malformed'
   path: string
   start: number
   length: number
-  /** Why it is malformed; of an unexpected field, why it can become no column. */
+  /** Why the record is malformed, or why an unexpected field cannot become a column. */
   reason?: string | undefined
 }

@@ -1,23 +1,23 @@
 /**
- * Values of JSON text as spans of its bytes, so that numbers keep every digit as it stands in the source.
- * Strict: what is not JSON has no end. Needed where `JSON.parse` would make doubles of numbers.
+ * Values of JSON text as spans of its bytes, so that numbers keep every digit of the source. Strict: invalid
+ * JSON has no end. Needed where `JSON.parse` would turn numbers into doubles.
  */
 
 export type JsonKind = 'string' | 'number' | 'true' | 'false' | 'null' | 'object' | 'array'
 
 export interface JsonSpan {
   kind: JsonKind
-  /** With the quotes of a string. */
+  /** Includes the quotes of a string. */
   start: number
   end: number
 }
 
-/** What any reader of ours goes down to: beyond this the text counts as no JSON. */
+/** The depth that all our readers reach. Deeper text counts as invalid JSON. */
 const DEEPEST = 512
 const [QUOTE, BACKSLASH, COMMA, COLON, DASH, POINT, ZERO] = [0x22, 0x5c, 0x2c, 0x3a, 0x2d, 0x2e, 0x30]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** The one value that [start, end) holds, or undefined. */
+/** The only value in [start, end), or undefined. */
 export function jsonValue(b: Uint8Array, start: number, end: number): JsonSpan | undefined {
   const from = behindBlanks(b, start, end)
   const to = valueEnd(b, from, end, 0)
@@ -37,7 +37,7 @@ export function jsonItems(b: Uint8Array, array: JsonSpan): JsonSpan[] {
   return items
 }
 
-/** Members of an object that `jsonValue` found; of a key that stands twice the first. */
+/** Members of an object that `jsonValue` found. Of a repeated key, the first counts. */
 export function jsonMembers(b: Uint8Array, object: JsonSpan): Map<string, JsonSpan> {
   const members = new Map<string, JsonSpan>()
   let at = behindBlanks(b, object.start + 1, object.end)
@@ -59,7 +59,7 @@ export function stringOf(b: Uint8Array, start: number, end: number): string {
   return text.includes('\\') ? (JSON.parse(text) as string) : text.slice(1, -1)
 }
 
-/** Whether a string holds an escape: without one, its bytes are its text. */
+/** Whether a string contains an escape. Without one, its bytes are its text. */
 export function hasEscape(b: Uint8Array, { start, end }: JsonSpan): boolean {
   for (let at = start; at < end; at += 1) if (b[at] === BACKSLASH) return true
   return false
@@ -84,7 +84,7 @@ function behindBlanks(b: Uint8Array, from: number, end: number): number {
   return at
 }
 
-/** Where the value at a place ends, or -1. */
+/** The end of the value at a position, or -1. */
 function valueEnd(b: Uint8Array, at: number, end: number, depth: number): number {
   if (at >= end || depth > DEEPEST) return -1
   const first = b[at]

@@ -1,7 +1,7 @@
 /**
- * Loops over a column's cells without a call into `check` per value, for what most columns are: no case, no
- * words for null, no pattern. A value that a loop cannot settle at once (absent, to be trimmed, wrong) goes
- * to `check`.
+ * Loops over the cells of a column without a call of `check` per value, for the most common columns: no case,
+ * no words for null, no pattern. A value that a loop cannot decide at once (absent, to be trimmed, wrong)
+ * goes to `check`.
  */
 import type { ColumnValues } from '../core/rows.ts'
 import type { Column } from '../dataset/declaration.ts'
@@ -12,7 +12,7 @@ import type { ColumnCheck } from './column.ts'
 type Check = ColumnCheck['check']
 type Loop = ColumnCheck['checkAll']
 
-/** Readers of a temporal column's format; only its own type's is there. */
+/** Readers of a temporal column's format. Only the one of its type is set. */
 export interface TemporalReaders {
   date?: DateReader
   timestamp?: TimestampReader
@@ -47,7 +47,7 @@ export function plainLoop(
 }
 
 /**
- * Settles texts that need no trimming and whose length in bytes is surely within the limits in characters.
+ * Decides texts that need no trimming and whose length in bytes is surely within the limits in characters.
  */
 function plainTexts(column: Column, values: ColumnValues, check: Check): Loop {
   const shortest = Math.max(1, (column.minLength ?? 0) * 4)

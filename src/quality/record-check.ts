@@ -1,7 +1,7 @@
 /**
  * All checks of a dataset over the records of one slab: every record ends accepted or quarantined, with the
- * reason that was found first. Column by column, because one column's check stays in the processor's cache
- * that way.
+ * first reason found. The checks run column by column, because one column's check then stays in the
+ * processor's cache.
  */
 import { ensureRows } from '../core/rows.ts'
 import type { Column, Dataset } from '../dataset/declaration.ts'
@@ -15,7 +15,9 @@ import type { ShapeFinding } from './findings.ts'
 
 export interface Reject {
   row: number
-  /** A rejected record, or only a value of an accepted one (drift: discard_value, rules of severity warn). */
+  /**
+   * A rejected record, or only a value of an accepted record (drift: discard_value, rules of severity warn).
+   */
   kind: 'record' | 'note'
   rule: string
   path: string
@@ -32,11 +34,11 @@ export interface DecodedRecords {
 
 export interface RecordChecker {
   readonly columns: ColumnCheck[]
-  /** Paths that drift would make columns of (`evolve`), from the last call. */
+  /** Paths that drift would turn into columns (`evolve`), from the last call. */
   readonly discovered: Set<string>
   /**
-   * Checks rows [0, rows). `cells` holds (start, length) per row and column, row-major; rows with `skip[row]
-   * !== 0` are left alone. Sets skip[row] to 2 for each rejected record.
+   * Checks rows [0, rows). `cells` holds (start, length) per row and column, row-major. Skips rows with
+   * `skip[row] !== 0`. Sets skip[row] to 2 for each rejected record.
    */
   check(text: TextBytes, found: DecodedRecords, skip: Uint8Array): Reject[]
 }
@@ -45,8 +47,7 @@ export function compileChecks(
   dataset: Pick<Dataset, 'drift' | 'rules' | 'record'>,
   columns: Column[],
 ): RecordChecker {
-  // The XML scanner makes the objects of an array itself, and names their members as the sub-fields are
-  // named.
+  // The XML scanner itself creates the objects of an array, and names their members like the sub-fields.
   const members = dataset.record.format === 'xml' ? 'name' : 'path'
   const checks = columns.map((column) => compileColumn(column, members))
   const rules = dataset.rules.map((rule) => compileRule(rule, checks))
@@ -120,7 +121,7 @@ function checkShape(
   rejects.push({ row, kind: note ? 'note' : 'record', rule: `schema.${issue.kind}`, path, value, reason })
 }
 
-/** The reject of a value that breaks a rule, or of the item in its array that does. */
+/** The reject of a value that breaks a rule, or of the item in its array. */
 function valueReject(
   { column, fault }: ColumnCheck,
   { row, rule, kind, value }: Pick<Reject, 'row' | 'rule' | 'kind'> & { value: () => string },
@@ -140,14 +141,14 @@ function reasonFor(column: Column, rule: string, name: string): string {
   if (rule === 'format.length')
     return `${name} must have ${minLength ?? 0} to ${maxLength ?? 'any number of'} characters`
   if (rule === 'format.pattern') return `${name} does not match ${column.pattern}`
-  if (rule === 'format.values') return `${name} is none of ${column.values?.join(', ')}`
+  if (rule === 'format.values') return `${name} is not one of ${column.values?.join(', ')}`
   if (rule === 'type.object') return `${name} is not an object`
   if (column.array) return `${name} is not an array of ${column.fields === undefined ? type : 'objects'}`
   if (type === 'decimal') return `${name} is not a decimal(${column.precision},${column.scale})`
-  if (type === 'date') return `${name} is not a date of format ${column.format}`
+  if (type === 'date') return `${name} is not a date in format ${column.format}`
   if (type === 'timestamp') {
     const offset = column.format === 'iso' && column.timezone === '' ? ' with an offset' : ''
-    return `${name} is not a timestamp of format ${column.format}${offset}, in the years 1 to 9999 of UTC`
+    return `${name} is not a timestamp in format ${column.format}${offset}, within the years 1 to 9999 in UTC`
   }
   return `${name} is not of type ${type}`
 }

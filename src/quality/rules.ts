@@ -14,7 +14,10 @@ import type { ColumnCheck } from './column.ts'
 export interface RuleCheck {
   readonly rule: Rule
   readonly check: ColumnCheck
-  /** True when the row keeps the rule. Nulls keep every rule but not_be_null, as in Great Expectations. */
+  /**
+   * True if the row satisfies the rule. Nulls satisfy every rule except not_be_null, as in Great
+   * Expectations.
+   */
   holds(text: TextBytes, row: number): boolean
 }
 
@@ -27,10 +30,10 @@ export function compileRule(rule: Rule, checks: ColumnCheck[]): RuleCheck {
   return { rule, check, holds: (text, row) => (check.values.valid[row] === 1 ? holds(text, row) : nullHolds) }
 }
 
-/** The value that a rule looked at, as a reject shows it. */
+/** The value that a rule checked, as a reject shows it. */
 export function ruleValue(check: ColumnCheck, text: TextBytes, row: number): string {
   const value = canonicalText(check.column.type, check.values, text, row)
-  // No half of a character at the end.
+  // Do not end with half a character.
   return value.slice(0, LIMITS.quotedValueBytes).replace(/[\ud800-\udbff]$/, '')
 }
 
@@ -62,7 +65,7 @@ function compile(rule: Rule, check: ColumnCheck): Holds {
   }
 }
 
-/** A row's value in the form in which `boundOf` gives bounds. */
+/** A row's value in the form that `boundOf` gives bounds. */
 function boundReader({ column, values }: ColumnCheck): (text: TextBytes, row: number) => Bound | undefined {
   if (values.kind === 'int32' || values.kind === 'boolean') return (_, row) => BigInt(values.int32[row])
   if (values.kind === 'int64') return (_, row) => bigFromWords(values.words, row)
@@ -113,7 +116,7 @@ function betweenDecimals(rule: Rule, { values }: ColumnCheck): Holds {
   }
 }
 
-/** 64 bits by their words: the high one has the sign, the low one none. */
+/** 64 bits by words: the high word is signed, the low one unsigned. */
 function betweenWords({ values }: ColumnCheck, min = -(2n ** 63n), max = 2n ** 63n - 1n): Holds {
   const [minHigh, minLow] = [Number(min >> 32n), Number(min & 0xffffffffn)]
   const [maxHigh, maxLow] = [Number(max >> 32n), Number(max & 0xffffffffn)]

@@ -1,8 +1,8 @@
 /**
- * Dates and times from bytes: ISO by fixed places, other formats by the steps that
- * `dataset/temporal-format.ts` compiles, counts since 1970 by their unit. A timestamp is seconds and
- * microseconds apart, because their product has more bits than a double: exact from year 1 to 9999, refused
- * outside.
+ * Dates and times from bytes: ISO by fixed positions, other formats by the steps that
+ * `dataset/temporal-format.ts` compiles, counts since 1970 by their unit. Seconds and microseconds of a
+ * timestamp are kept apart, because their product needs more bits than a double has: exact from year 1 to
+ * 9999, refused outside.
  */
 import { DAY_SECONDS, END_SECOND, FIRST_SECOND, daysOf, weekdayOf } from '../core/calendar.ts'
 import { failure } from '../core/errors.ts'
@@ -11,8 +11,8 @@ import { EPOCH_PLACES, parseTemporalFormat, type TemporalStep } from '../dataset
 import { asciiText, digitsEnd, isWord, negate, wordsInto, type WordCell } from './values.ts'
 
 /**
- * Reads the text in [start, start + length) and writes microseconds since 1970 to the cell; false when it is
- * none.
+ * Reads the text in [start, start + length) and writes microseconds since 1970 to the cell. False if it is no
+ * timestamp.
  */
 export type TimestampReader = (b: Uint8Array, start: number, length: number, cell: WordCell) => boolean
 
@@ -28,7 +28,7 @@ export function dateReader(format: string): DateReader {
   return (b, start, length) => (readSteps(steps, b, start, start + length) ? dayOf(steps.fields) : NaN)
 }
 
-/** `timezone` is what a text without an offset means; empty: such texts are refused. */
+/** `timezone` applies to a text without an offset. Empty: such texts are refused. */
 export function timestampReader(format: string, timezone: string): TimestampReader {
   if (Object.hasOwn(EPOCH_PLACES, format)) return epochReader(EPOCH_PLACES[format])
   const zone = timezone === '' ? undefined : openZone(timezone)
@@ -46,7 +46,7 @@ export function timestampReader(format: string, timezone: string): TimestampRead
   }
 }
 
-/** Two digits at a place, or a large negative number. */
+/** Two digits at a position, or a large negative number. */
 function twoDigits(b: Uint8Array, at: number): number {
   const tens = b[at] - ZERO
   const ones = b[at + 1] - ZERO
@@ -64,7 +64,7 @@ export function isoDate(b: Uint8Array, start: number, length: number): number {
 }
 
 /**
- * `yyyy-MM-dd`, then `T` or a blank, `HH:mm`, `:ss`, a fraction, an offset: each part only behind the one
+ * `yyyy-MM-dd`, then `T` or a blank, `HH:mm`, `:ss`, a fraction, an offset: each part only after the one
  * before.
  */
 function isoTimestamp(zone: Zone | undefined): TimestampReader {
@@ -79,10 +79,10 @@ function isoTimestamp(zone: Zone | undefined): TimestampReader {
   }
 }
 
-/** The time of day that was read last, and where it ends. One thread, and no object per value. */
+/** The last time of day, and where it ends. One thread, and no object per value. */
 const clock = { seconds: 0, micros: 0, end: 0 }
 
-/** Reads what stands behind an ISO date, up to an offset; nothing is midnight. */
+/** Reads the time after an ISO date, up to an offset. No time means midnight. */
 function readClock(b: Uint8Array, from: number, end: number): boolean {
   clock.seconds = clock.micros = 0
   clock.end = from
@@ -107,7 +107,7 @@ function readSeconds(b: Uint8Array, from: number, end: number): boolean {
   return clock.end > from + 3
 }
 
-/** Microseconds of the digits of a fraction; those beyond the sixth are cut. */
+/** Microseconds from the digits of a fraction. Digits after the sixth are cut. */
 function microsOf(b: Uint8Array, from: number, end: number): number {
   let micros = 0
   for (let at = from; at < from + 6; at += 1) micros = micros * 10 + (at < end ? b[at] - ZERO : 0)
@@ -118,7 +118,7 @@ const REFUSED = Infinity
 const MOST_OFFSET = 18 * 3600
 
 /**
- * Seconds of `Z`, `+02`, `+0200` or `+02:00`, which fill [at, end); REFUSED when they do not, or beyond 18
+ * Seconds of `Z`, `+02`, `+0200` or `+02:00`, which must fill [at, end). REFUSED otherwise, or beyond 18
  * hours.
  */
 function offsetOf(b: Uint8Array, at: number, end: number): number {
@@ -135,8 +135,8 @@ function offsetOf(b: Uint8Array, at: number, end: number): number {
 }
 
 /**
- * From local time to an instant, in seconds. `offset` is NaN where the text has none: then the zone says it;
- * NaN where there is no zone either.
+ * From local time to an instant, in seconds. `offset` is NaN if the text has none: then the zone decides. NaN
+ * if there is no zone either.
  */
 function utcOf(local: number, year: number, offset: number, zone: Zone | undefined): number {
   if (!Number.isNaN(offset)) return local - offset
@@ -150,14 +150,14 @@ function microsInto(seconds: number, micros: number, cell: WordCell): boolean {
   return true
 }
 
-/** `micros` behind a second that lies `seconds` before 1970. */
+/** Writes `micros` after a second that is `seconds` before 1970. */
 const beforeEpochInto = (seconds: number, micros: number, cell: WordCell): boolean =>
   micros === 0
     ? negate(cell, wordsInto(seconds, 1e6, 0, cell))
     : negate(cell, wordsInto(seconds - 1, 1e6, 1e6 - micros, cell))
 
 /**
- * A sign, digits, and 1 to 9 digits behind a point; `places` is how far the unit's point stands behind the
+ * A sign, digits, and 1 to 9 digits after a point. `places`: how many digits the unit's point lies after the
  * second's.
  */
 function epochReader(places: number): TimestampReader {
@@ -178,7 +178,7 @@ interface Fields {
   year: number
   month: number
   day: number
-  /** -1: not said. */
+  /** -1: not stated. */
   weekday: number
   hour: number
   hour12: number
@@ -186,14 +186,14 @@ interface Fields {
   minute: number
   second: number
   micros: number
-  /** NaN: not said. */
+  /** NaN: not stated. */
   offset: number
 }
 
-/** Reads one step at a place; returns where it ends, or -1. */
+/** Reads one step at a position. Returns its end, or -1. */
 type StepReader = (fields: Fields, b: Uint8Array, at: number, end: number) => number
 
-/** A format's steps, and what they read last. */
+/** The steps of a format, and the fields that they read last. */
 interface Steps {
   readers: StepReader[]
   fields: Fields
@@ -266,7 +266,7 @@ function wordReader(field: 'month' | 'weekday' | 'half', words: readonly string[
 
 /**
  * Zones that RFC 5322 (section 4.3) defines for old mails and feeds. Its single letters are refused: they
- * were used wrongly.
+ * were used inconsistently.
  */
 const NAMED_OFFSETS: Readonly<Record<string, number>> = {
   GMT: 0,
@@ -282,7 +282,7 @@ const NAMED_OFFSETS: Readonly<Record<string, number>> = {
   PDT: -7,
 }
 
-/** Where an offset that starts at a place ends: behind `Z`, the hours, or the minutes if there are any. */
+/** The end of an offset that starts at a position: after `Z`, the hours, or the minutes if there are any. */
 function offsetEnd(b: Uint8Array, at: number, end: number): number {
   if (at < end && b[at] === CAPITAL_Z) return at + 1
   if (end - at >= 6 && b[at + 3] === COLON && twoDigits(b, at + 4) >= 0) return at + 6

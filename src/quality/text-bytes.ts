@@ -1,8 +1,8 @@
 /** Texts as spans of bytes. */
 
 /**
- * The bytes that spans point into. `append` adds text behind them and returns its start; `bytes` may be
- * another array then.
+ * The bytes that spans point into. `append` adds text after them and returns its start; `bytes` may then be
+ * another array.
  */
 export interface TextBytes {
   bytes: Uint8Array

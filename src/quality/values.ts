@@ -1,15 +1,15 @@
 /**
- * Text to values, straight from bytes: right, or refused; nothing is coerced. `docs/reference/types.md` is
- * the table of what each type takes. Exact numbers never pass through a double that cannot hold them.
+ * Parses values directly from bytes: valid or refused, nothing is coerced. `docs/reference/types.md` lists
+ * what each type accepts. Exact numbers never pass through a double that cannot hold them.
  */
 
-/** 0: a digit of a canonical UUID, 1: a capital one, 2: none. */
+/** 0: a digit of a canonical UUID, 1: an upper-case one, 2: neither. */
 const HEX = new Uint8Array(256).fill(2)
 for (const c of '0123456789abcdef') HEX[c.charCodeAt(0)] = 0
 for (const c of 'ABCDEF') HEX[c.charCodeAt(0)] = 1
 const [PLUS, DASH, POINT, ZERO, ONE] = [0x2b, 0x2d, 0x2e, 0x30, 0x31]
 
-/** 1: a UUID as it is written canonically, 2: one with capital letters, 0: none. */
+/** 1: a canonical UUID, 2: one with upper-case letters, 0: neither. */
 export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 2 {
   if (
     length !== 36 ||
@@ -19,7 +19,7 @@ export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 
     b[start + 23] !== DASH
   )
     return 0
-  // Kinds are gathered without a branch per byte: this runs for every record.
+  // Collect kinds without a branch per byte: this runs for every record.
   let seen = 0
   for (let at = start; at < start + 8; at += 1) seen |= HEX[b[at]]
   for (let at = start + 9; at < start + 13; at += 1) seen |= HEX[b[at]] | HEX[b[at + 5]] | HEX[b[at + 10]]
@@ -29,8 +29,8 @@ export function uuidKind(b: Uint8Array, start: number, length: number): 0 | 1 | 
 }
 
 /**
- * The integer written in [start, start + length), or NaN: of any number of leading zeros and at most 15
- * digits behind them.
+ * The integer in [start, start + length), or NaN. It may have any number of leading zeros, and at most 15
+ * digits after them.
  */
 export function integerOf(b: Uint8Array, start: number, length: number): number {
   let at = start
@@ -49,7 +49,7 @@ export function integerOf(b: Uint8Array, start: number, length: number): number 
   return negative ? 0 - value : value
 }
 
-/** The first byte that is no zero, or the last byte. */
+/** The first byte that is not a zero, or the last byte. */
 function behindZeros(b: Uint8Array, from: number, end: number): number {
   let at = from
   while (at < end - 1 && b[at] === ZERO) at += 1
@@ -57,8 +57,8 @@ function behindZeros(b: Uint8Array, from: number, end: number): number {
 }
 
 /**
- * Writes a 64-bit integer as two words (low one first); false when the text is none. Nineteen digits are
- * taken as ten and nine, and their product is put together in halves that a double holds exactly: a BigInt a
+ * Writes a 64-bit integer as two words (low one first). False if the text is no such integer. Nineteen digits
+ * are read as ten and nine, and their product is computed in halves that a double holds exactly: a BigInt per
  * value costs ten times as much.
  */
 export function longInto(b: Uint8Array, start: number, length: number, cell: WordCell): boolean {
@@ -85,7 +85,7 @@ export function longInto(b: Uint8Array, start: number, length: number, cell: Wor
   return negative ? negate(cell, highWord) : highWord < TWO_31
 }
 
-/** Where an integer of 64 bits goes: one object a column, whose row moves on. */
+/** The destination of a 64-bit integer: one object per column, whose row moves on. */
 export interface WordCell {
   words: Int32Array
   row: number
@@ -96,8 +96,8 @@ const TWO_31 = 2_147_483_648
 const TWO_32 = 4_294_967_296
 
 /**
- * Writes `high * unit + low` and returns its high word, which may have more than 31 bits. All are whole and
- * not negative; `high` times `unit` may have 64 bits, with at most 38 and 30 of their own.
+ * Writes `high * unit + low` and returns its high word, which may have more than 31 bits. All are integers
+ * and not negative. `high` times `unit` may have 64 bits, with at most 38 and 30 of their own.
  */
 export function wordsInto(high: number, unit: number, low: number, { words, row }: WordCell): number {
   const upper = Math.floor(high / TWO_16)
@@ -113,7 +113,7 @@ export function wordsInto(high: number, unit: number, low: number, { words, row 
   return highWord
 }
 
-/** Negates what `wordsInto` wrote; false beyond 64 bits. */
+/** Negates what `wordsInto` wrote. False beyond 64 bits. */
 export function negate({ words, row }: WordCell, highWord: number): boolean {
   const low = words[row * 2]
   words[row * 2] = -low
@@ -125,9 +125,9 @@ export function negate({ words, row }: WordCell, highWord: number): boolean {
 const TENS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`))
 
 /**
- * A double written as text, or NaN. `NaN` and infinity are refused, as words and as overflow: statistics and
- * comparisons break on them. A negative zero becomes zero: DuckDB's Parquet dictionary takes the two for one
- * and keeps whichever came first, Spark's keeps both.
+ * A double from its text, or NaN. `NaN` and infinity are refused, as words and as overflow: statistics and
+ * comparisons break on them. A negative zero becomes zero: DuckDB's Parquet dictionary treats both as one and
+ * keeps the first, Spark's keeps both.
  */
 export function doubleOf(b: Uint8Array, start: number, length: number): number {
   const end = start + length
@@ -141,7 +141,7 @@ export function doubleOf(b: Uint8Array, start: number, length: number): number {
   for (; at < end; at += 1) {
     const digit = b[at] - 48
     if (digit >= 0 && digit <= 9) {
-      // Below 9e14 one more digit stays below 2^53.
+      // Below 9e14, one more digit stays below 2^53.
       if (mantissa < 9e14) mantissa = mantissa * 10 + digit
       else digits = 1e9
       digits += 1
@@ -162,14 +162,14 @@ export function doubleOf(b: Uint8Array, start: number, length: number): number {
 }
 
 /**
- * A whole number below 2^53 times or by an exact power of ten is rounded once, hence to the nearest double
- * (Clinger).
+ * An integer below 2^53, times or divided by an exact power of ten, is rounded once, so the result is the
+ * nearest double (Clinger).
  */
 const scaled = (mantissa: number, tens: number): number =>
   tens < 0 ? mantissa / TENS[-tens] : mantissa * TENS[tens]
 
 /**
- * The exponent in [at, end), which starts with its letter: 0 when nothing is there, NaN when it is none, and
+ * The exponent in [at, end), which starts with its letter: 0 if nothing is there, NaN if it is invalid, and
  * some large number for all that are large.
  */
 function exponentOf(b: Uint8Array, start: number, end: number): number {
@@ -188,10 +188,12 @@ function exponentOf(b: Uint8Array, start: number, end: number): number {
   return negative ? 0 - value : value
 }
 
-/** How a decimal's canonical text (`-12.5`) stands in the bytes. */
+/** How the canonical text of a decimal (`-12.5`) relates to the bytes. */
 export const [NO_DECIMAL, SPAN_OF_TEXT, NEEDS_TEXT] = [0, 1, 2] as const
 
-/** A decimal of at most `whole` digits before the point and `scale` behind it, and where its text goes. */
+/**
+ * A decimal of at most `whole` digits before the point and `scale` after it, and the destination of its text.
+ */
 export interface DecimalCell {
   whole: number
   scale: number
@@ -201,7 +203,8 @@ export interface DecimalCell {
 
 /**
  * Checks a decimal; zeros that change nothing do not count. Its canonical text is nearly always a part of the
- * text (`12.50`, `+5`, `007`), which goes to the cell; otherwise (`.5`, `-007`) `decimalText` writes it.
+ * text (`12.50`, `+5`, `007`), whose span goes to the cell. Otherwise (`.5`, `-007`), `decimalText` writes
+ * it.
  */
 export function decimalInto(b: Uint8Array, start: number, length: number, cell: DecimalCell): 0 | 1 | 2 {
   const end = start + length
@@ -210,11 +213,11 @@ export function decimalInto(b: Uint8Array, start: number, length: number, cell: 
   const from = zerosEnd(b, digitsFrom, end)
   const wholeEnd = digitsEnd(b, from, end)
   const last = wholeEnd < end ? fractionEnd(b, wholeEnd, end) : wholeEnd
-  // Nothing is no number, nor is a point alone.
+  // An empty text is no number, nor is a single point.
   if (last < 0 || (wholeEnd === digitsFrom && end - wholeEnd < 2)) return NO_DECIMAL
   if (wholeEnd - from > cell.whole || last - wholeEnd - 1 > cell.scale) return NO_DECIMAL
   const zeros = from - digitsFrom
-  // A zero stands before the point where nothing else does, a sign where not all is zero.
+  // A zero precedes a point without digits before it; a sign precedes anything but zero.
   const zero = from === wholeEnd ? 1 : 0
   const sign = negative && (zero === 0 || last > wholeEnd) ? 1 : 0
   if (zeros < zero || (sign === 1 && zeros > zero)) return NEEDS_TEXT
@@ -236,7 +239,7 @@ export function digitsEnd(b: Uint8Array, from: number, end: number): number {
   return at
 }
 
-/** Where the digits of a fraction end, but for zeros behind them; -1: it is none. */
+/** The end of a fraction's digits without trailing zeros. -1: it is no fraction. */
 function fractionEnd(b: Uint8Array, point: number, end: number): number {
   if (b[point] !== POINT) return -1
   let last = point
@@ -248,7 +251,7 @@ function fractionEnd(b: Uint8Array, point: number, end: number): number {
   return last
 }
 
-/** The canonical text of a decimal that `decimalInto` took. */
+/** The canonical text of a decimal that `decimalInto` accepted. */
 export function decimalText(b: Uint8Array, start: number, length: number): string {
   const match = /^([+-]?)0*(\d*)(?:\.(\d*?)0*)?$/.exec(asciiText(b, start, length)) as RegExpExecArray
   const fraction = match[3] === undefined || match[3] === '' ? '' : `.${match[3]}`
@@ -268,7 +271,7 @@ export function booleanOf(b: Uint8Array, start: number, length: number): 1 | 0 |
 const TRUE = Uint8Array.from('true', (c) => c.charCodeAt(0))
 const FALSE = Uint8Array.from('false', (c) => c.charCodeAt(0))
 
-/** Whether these letters stand at a place, in any case. */
+/** Whether these letters are at a position, in any case. */
 export function isWord(b: Uint8Array, start: number, small: Uint8Array): boolean {
   for (let i = 0; i < small.length; i += 1) if ((b[start + i] | 0x20) !== small[i]) return false
   return true

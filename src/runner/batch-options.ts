@@ -1,4 +1,4 @@
-/** What the hourly batch is given: its tables, engine, keys and gate, behind ports. */
+/** The input of the hourly batch: its tables, engine, keys and gate, behind ports. */
 import type { CommitRequest } from '../core/commit-request.ts'
 import type { BatchEngine, PublishedFile } from '../core/batch-engine.ts'
 import type { DataFile, TableColumn } from '../core/table-schema.ts'
@@ -9,7 +9,7 @@ import type { SortedKeys } from '../planning/sorted-keys.ts'
 export interface RawVersion {
   version: number
   timestampMs: number
-  /** Accepted files it added and nobody removed since: path as the engine opens it, rows. */
+  /** Accepted files that it added and that nobody removed since: path as the engine opens it, rows. */
   files: { path: string; rows: number }[]
   accepted: number
   quarantined: number
@@ -17,13 +17,13 @@ export interface RawVersion {
 
 /** The published keys. main/ wires the lakehouse's index. */
 export interface PublishedKeys {
-  /** One byte per key: 1 when it is published. */
+  /** One byte per key: 1 if it is published. */
   probe(keys: SortedKeys, horizonMs: number | undefined): Promise<Uint8Array>
-  /** Writes keys down that the next commit publishes; they count once it has. */
+  /** Writes the keys that the next commit publishes. They count once it has committed. */
   prepare(keys: SortedKeys, logicalMs: number): Promise<void>
   /**
-   * The commit stands as `version`: what was prepared is published. Undefined: another took its place, and
-   * what was prepared goes.
+   * The commit stands as `version`, so the prepared keys are published. Undefined: another commit took its
+   * place, and the prepared keys are dropped.
    */
   settled(version: number | undefined): Promise<void>
 }
@@ -41,23 +41,24 @@ export interface BatchOptions {
   rawVersion: number
   engine: BatchEngine
   keys: PublishedKeys
-  /** Files of Processed now; `name` is the log's. */
+  /** The present files of Processed. `name` is that of the log. */
   publishedFiles(): Promise<(PublishedFile & { name: string })[]>
   columns: TableColumn[]
-  /** Makes a folder of Processed that only this batch knows. */
+  /** Creates a folder of Processed that only this batch knows. */
   newFolder(): Promise<string>
   /** The folder as the engine writes to it. */
   engineFolder(name: string): string
   /**
-   * Moves the files of a folder to their places, durable; their paths are relative to it, and then the log's.
+   * Moves the files of a folder to their places and makes them durable. Their paths are first relative to the
+   * folder, then those of the log.
    */
   place(folder: string, files: DataFile[]): Promise<DataFile[]>
   discard(names: string[]): Promise<void>
-  /** Verdict on a table partition's delta; a reason holds it. */
+  /** The verdict on a table partition's new rows. A reason holds the partition. */
   gate(partition: string, facts: GateFacts): string | undefined
   /**
-   * Rows whose keys fit into memory at once: a batch takes as many RAW versions, and a version with more is
-   * gone through several times.
+   * Rows whose keys fit into memory at once. A batch takes as many RAW versions as fit, and reads a larger
+   * version in several passes.
    */
   rowsPerBatch: number
   dryRun: boolean

@@ -1,6 +1,6 @@
 /**
- * What a batch reads: RAW versions after the consumer's mark, bounded, and what was held and is held no
- * longer. Says which table partitions stay held, and why.
+ * Plans what a batch reads: RAW versions after the consumer's mark, up to a limit, and rows of partitions
+ * that are no longer held. It also decides which table partitions stay held, and why.
  */
 import { OPERATOR_HOLD, consumerMark, heldPartitions } from '../core/marks.ts'
 import type { RawSlice } from '../core/batch-engine.ts'
@@ -20,8 +20,8 @@ export interface Plan {
 }
 
 /**
- * What to read: the versions after the mark (bounded), and for partitions that are held no longer, all since
- * they were.
+ * What to read: the versions after the mark (up to a limit) and, for partitions that are no longer held, all
+ * versions since they were held.
  */
 export async function makePlan(options: BatchOptions): Promise<Plan | undefined> {
   const { marks } = options.table.snapshot
@@ -95,7 +95,7 @@ function bounded(versions: RawVersion[], rowsPerBatch: number): RawVersion[] {
 }
 
 /**
- * Partitions that stay held after this batch: by an operator, or because their delta fails the gate.
+ * Partitions that stay held after this batch: by an operator, or because their new rows fail the gate.
  * `heldSince`: the first version that a partition lacks.
  */
 async function holds(

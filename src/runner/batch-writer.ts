@@ -1,6 +1,6 @@
 /**
- * The files of one stream batch: rows gather in two stages and are written, file by file, in a folder of the
- * batch's own.
+ * The files of one stream batch: rows gather in two stages and are written, file by file, to a folder of this
+ * batch.
  */
 import { randomUUID } from 'node:crypto'
 import { failpoint } from '../core/failpoint.ts'
@@ -20,14 +20,14 @@ export interface BatchWriter {
   readonly rows: number
   readonly stagedBytes: number
   add(block: BlockResult): Promise<void>
-  /** Writes what is staged and waits for it. */
+  /** Writes the staged rows and waits for the write. */
   flush(): Promise<void>
   /**
-   * Closes the batch: what is staged leaves the stages, and the next batch begins at once. The files,
-   * durable, come with the inner promise: reading goes on while they are written and synced.
+   * Closes the batch: its rows leave the stages, and the next batch starts at once. The inner promise brings
+   * the durable files: reading continues while they are written and synced.
    */
   finish(): Promise<{ files: Promise<DataFile[]> }>
-  /** Forgets the batch: its rows and files are nobody's. */
+  /** Drops the batch: its rows and files are lost. */
   discard(): Promise<void>
 }
 
@@ -39,10 +39,10 @@ export interface WriterOptions {
   topic: string
   topicId: string
   nowMs: () => number
-  /** What is staged is divided by this: for a child whose predecessor ran out of memory. */
+  /** Divides the size of the stages, for a child whose predecessor ran out of memory. */
   share?: number
   /**
-   * Called before a file is begun; the next rows then wait until it is written, so that one thing happens at
+   * Called before a file is begun. The next rows then wait until it is written, so that one thing happens at
    * a time.
    */
   beforeWrite?: () => void
@@ -74,11 +74,11 @@ class StagedBatch implements BatchWriter {
   readonly #fullBytes: number
   readonly #fullRows: number
   #batch: Batch
-  /** Writes wait for each other: DuckDB makes one file at a time, and order is easy to reason about. */
+  /** Writes wait for each other: DuckDB writes one file at a time, and order is easy to reason about. */
   #writing: Promise<void> = Promise.resolve()
   /**
-   * Bytes that left the stages and are not in a file yet: more than one full stage would only hide a disk
-   * that is too slow.
+   * Bytes that left the stages and are not in a file yet. More than one full stage would only hide a slow
+   * disk.
    */
   #sealedBytes = 0
 
@@ -144,7 +144,7 @@ class StagedBatch implements BatchWriter {
     for (const outcome of OUTCOMES) await this.#seal(outcome)
   }
 
-  /** Makes a file of what is staged; it is written when those before it are. */
+  /** Turns the staged rows into a file, which is written after those before it. */
   async #seal(outcome: Outcome): Promise<void> {
     const { dataset, store } = this.#options
     const { bytes } = this.#stages[outcome]
@@ -165,7 +165,7 @@ class StagedBatch implements BatchWriter {
       const order = fileOrder(this.#schema)
       const { compression } = dataset.raw
       const written = await sealed.write(store.local.path(unfinished), derived, order, compression)
-      // Whole: who reads folders, and not the log, sees no half of a file.
+      // A reader of folders, instead of the log, must not see half a file.
       await store.local.move(unfinished, path)
       file.placed = true
       file.size = written.size
@@ -179,21 +179,21 @@ class StagedBatch implements BatchWriter {
 }
 
 interface Batch {
-  /** Names its files and the folder where they are written. */
+  /** Names its files and their folder. */
   id: string
   date: string
   ingestTime: string
   files: DataFile[]
 }
 
-/** A batch has one ingest time, and its id is used by nobody else: a later attempt takes another one. */
+/** A batch has one ingest time. No other attempt uses its ID. */
 function newBatch(nowMs: number): Batch {
   const ingestTime = new Date(nowMs).toISOString()
   const date = ingestTime.slice(0, 10)
   return { id: randomUUID(), date, ingestTime, files: [] }
 }
 
-/** Columns of a data file: all but those that the log carries (partition columns). */
+/** Columns of a data file: all except those that the log carries (partition columns). */
 function fileOrder(schema: TableSchema): string[] {
   return schema.columns.map((column) => column.name).filter((name) => !schema.partitionColumns.includes(name))
 }

@@ -1,4 +1,4 @@
-/** Decodes the messages of a block one by one; a message that cannot be decoded costs that message. */
+/** Decodes the messages of a block one by one. A message that fails to decode affects no other message. */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import { failpointAt, isArmed, trapFor } from '../core/failpoint.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -9,14 +9,14 @@ import { createDecoder, type MessageFault } from './decoder.ts'
 import { growMessages, type BlockRows, type UndecodedMessage } from './row-fates.ts'
 
 export interface BlockDecoder {
-  /** Rows of the messages that were decoded last. */
+  /** Rows of the messages of the last call. */
   readonly records: Records
   readonly around: DocumentScanner['around'] | undefined
-  /** What stands around a record of each message; each may have a header of its own. */
+  /** What surrounds a record of each message. Each message may have its own header. */
   readonly surrounds: readonly Surroundings[]
   /**
-   * Decodes all messages, or as many as their slab takes up to `most` bytes; the block's count is lowered then. Returns
-   * messages that could not be decoded.
+   * Decodes all messages, or as many as fit their slab up to `most` bytes; then it lowers the block's count.
+   * Returns the messages that failed.
    */
   decodeAll(messages: Messages, rows: BlockRows, most: number): UndecodedMessage[]
   clear(): void
@@ -25,7 +25,7 @@ export interface BlockDecoder {
 interface DecoderOptions {
   dataset: Dataset
   columns: Column[]
-  /** Messages that are rejected undecoded, by place. */
+  /** Messages to reject without decoding, by place. */
   poison: ReadonlyMap<string, MessageFault>
 }
 
@@ -41,7 +41,7 @@ export function createBlockDecoder({ dataset, columns, poison }: DecoderOptions)
     try {
       return decoder.decode(m.slab, m.valueStart[i], m.valueStart[i] + m.valueLength[i])
     } catch (error) {
-      // What one message makes a decoder throw (a depth, a length, a mistake of ours) is that message's affair.
+      // An error that one message causes (depth, length, a bug of ours) stays with that message.
       if (error instanceof HeadraceError) throw error
       truncateRows(records, first)
       return { rule: 'decoder_failed', reason: reasonOf(error) }
@@ -65,7 +65,7 @@ export function createBlockDecoder({ dataset, columns, poison }: DecoderOptions)
         rows.messageOf.fill(i, first, records.rows)
         rows.firstOf[i] = first
         if (decoder.around !== undefined) surrounds[i] = decoder.around(first)
-        // Compressed messages become large: what a block holds at once is bounded, whatever they unpack to.
+        // Compressed messages grow: this limits what a block holds at once, whatever they decompress to.
         if (m.slab.end > most) m.count = i + 1
       }
       return undecoded
@@ -73,7 +73,7 @@ export function createBlockDecoder({ dataset, columns, poison }: DecoderOptions)
   }
 }
 
-/** What is known of a message before it is decoded. */
+/** A fault that is known before the message is decoded. */
 function faultBefore(
   m: Messages,
   i: number,
@@ -85,7 +85,7 @@ function faultBefore(
   if (unread !== undefined) return unread
   const length = m.valueLength[i]
   if (length <= LIMITS.recordBytes) return undefined
-  return { rule: 'too_large', reason: `the message has ${length} bytes, more than ${LIMITS.recordBytes}` }
+  return { rule: 'too_large', reason: `the message has ${length} bytes; the limit is ${LIMITS.recordBytes}` }
 }
 
 /** Only in tests: a value on which decoding never ends. */

@@ -1,7 +1,7 @@
 /**
- * One block of messages to rows: decoded, deduplicated, checked, and laid out as columns for the two stages
- * (accepted and quarantined). Every record ends in exactly one of accepted, duplicate, quarantined; the
- * counts say so.
+ * Turns one block of messages into rows: decoded, deduplicated, checked, and laid out as columns for the two
+ * stages (accepted and quarantined). Every record ends as exactly one of accepted, duplicate or quarantined,
+ * and is counted so.
  */
 import type { StageRows } from '../core/engine.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -34,27 +34,27 @@ import {
 export interface BlockResult {
   accepted: StageRows
   quarantined: StageRows
-  /** Paths that drift wants as columns; when there are any, the block must not be committed. */
+  /** Paths that drift wants to add as columns. If there are any, do not commit the block. */
   discovered: Set<string>
   /** The ordinal of each accepted row within its message, by row. */
   ordinals: Int32Array
-  /** Messages of the block that did not fit: to be processed when this result was written. */
+  /** Messages of the block that did not fit. Process them after this result is written. */
   rest?: Messages
 }
 
-/** What is known of messages that were kept in RAW: a record that was kept by itself is a message then. */
+/** What is known of messages that were kept in RAW. A record that was kept alone is a message there. */
 export interface KeptMessages {
-  /** The ordinal of a message's first record; told how many records it turned out to have. */
+  /** The ordinal of a message's first record, given the number of its records. */
   firstOrdinal(message: number, records: number): number
-  /** The line that its record had in the file; 0: not known. */
+  /** The line of its record in the file. 0: unknown. */
   line(message: number): number
 }
 
 export interface BlockProcessor {
   process(messages: Messages, counts: Counts, known: KnownRow | undefined, kept?: KeptMessages): BlockResult
   /**
-   * Records of one large message (the first of `messages`), decoded elsewhere, window by window; ordinals go
-   * on.
+   * Processes records of one large message (the first of `messages`) that were decoded elsewhere, window by
+   * window. Ordinals continue.
    */
   processRecords(
     messages: Messages,
@@ -62,7 +62,7 @@ export interface BlockProcessor {
     scanner: Pick<DocumentScanner, 'records' | 'around'>,
     counts: Counts,
   ): BlockResult
-  /** The first message, rejected as a whole. */
+  /** Rejects the first message as a whole. */
   reject(messages: Messages, fault: { rule: string; reason: string }, counts: Counts): BlockResult
 }
 
@@ -70,7 +70,7 @@ export interface BlockOptions {
   dataset: Dataset
   columns: Column[]
   identifier: MessageIdentifier
-  /** Messages that are rejected undecoded, by place. */
+  /** Messages to reject without decoding, by place. */
   poison: ReadonlyMap<string, MessageFault>
   refused?: RefusedRecords
 }
@@ -83,7 +83,7 @@ interface Layout {
   known?: KnownRow
   /** The ordinal of a message's first record. */
   firstOrdinal(message: number): number
-  /** What stands around a row's record, where the block's own decoder did not read it. */
+  /** What surrounds a row's record, if another decoder read it. */
   around?: DocumentScanner['around']
   counts: Counts
 }
@@ -150,7 +150,7 @@ function ordinalIn(rows: BlockRows, row: number, firstOrdinal: (message: number)
   return row - rows.firstOf[message] + firstOrdinal(message)
 }
 
-/** Ordinals of records that were kept in RAW, and the lines that they had in their files. */
+/** Ordinals of records that were kept in RAW, and their lines in the files. */
 function ordinalsOfKept(
   kept: KeptMessages,
   { lines, rows: count }: Records,
@@ -163,7 +163,7 @@ function ordinalsOfKept(
   return (message) => kept.firstOrdinal(message, sizes[message])
 }
 
-/** The first message, its key in the slab that its records are in. */
+/** The first message, with its key in the slab of its records. */
 function withKeyIn(slab: Slab, m: Messages): Messages {
   const messages: Messages = { ...m, slab, keyStart: m.keyStart.slice(0, 1), count: 1 }
   const key = m.slab.bytes.toString('utf8', m.keyStart[0], m.keyStart[0] + m.keyLength[0])
@@ -171,7 +171,7 @@ function withKeyIn(slab: Slab, m: Messages): Messages {
   return messages
 }
 
-/** Checks decoded rows and lays them out as columns; their fates say which are duplicates already. */
+/** Checks decoded rows and lays them out as columns. Their fates tell which ones are already duplicates. */
 function createRowLayout(
   { dataset, columns, identifier, refused }: BlockOptions,
   decoder: BlockDecoder,
@@ -227,7 +227,7 @@ function createRowLayout(
   }
 }
 
-/** Writes the rows that go on into `selection`; returns how many there are. */
+/** Writes the rows that continue into `selection`. Returns how many. */
 function select(selection: Int32Array, fates: Uint8Array, rows: number): number {
   let count = 0
   for (let row = 0; row < rows; row += 1) if (fates[row] === 0) selection[count++] = row
@@ -240,14 +240,14 @@ function countDuplicates(fates: Uint8Array, rows: number): number {
   return count
 }
 
-/** A reject of a format of lines says on which one its record starts. */
+/** For formats of lines, a reject states the line on which its record starts. */
 function atLine(reject: MessageReject, line: number): MessageReject {
   return line === 0 ? reject : { ...reject, line, reason: `${reject.reason} (line ${line})` }
 }
 
 /**
- * The original of one record, where the message has so many that it cannot be kept with each: a small
- * document that a replay can read.
+ * The original of one record, if the message has too many records to keep it with each: a small document that
+ * a replay can read.
  */
 function wrapped(slab: Slab, records: Records, row: number, surroundings: Surroundings): [number, number] {
   const [before, after] = typeof surroundings === 'function' ? surroundings() : surroundings

@@ -1,20 +1,20 @@
 /**
- * How carefully a range is read after children died on it without a word: fewer messages a batch after each
- * death, more again after commits, until the one message that kills its decoder stands alone. Pure; the
+ * How carefully a range is read after children died on it without an error: fewer messages per batch after
+ * each death, more again after commits, until the one message that kills its decoder stands alone. Pure; the
  * supervisor acts on it.
  */
 
 export interface Caution {
-  /** Messages per Kafka partition and batch; 0: no bound. At 1, one partition at a time. */
+  /** Messages per Kafka partition and batch. 0: unlimited. At 1, one partition at a time. */
   batchMessages: number
   /** Commits since the last death. */
   successes: number
   /**
-   * At one message a batch: a child died on the one that is next. A second accuses it: the first may have
-   * been the machine's doing.
+   * With one message per batch: a child died on the next message. A second death accuses the message; the
+   * machine may have caused the first.
    */
   suspected: boolean
-  /** Which partition is read first when only one is. */
+  /** Which partition is read first if only one is. */
   turn: number
 }
 
@@ -22,12 +22,12 @@ export const NO_CAUTION: Caution = { batchMessages: 0, successes: 0, suspected: 
 
 const FIRST_BOUND = 1_024
 const STEP = 8
-/** Commits in a row before the bound grows: growing at once would meet the same message again. */
+/** Commits in a row before the limit grows: if it grew at once, it would meet the same message again. */
 const SUCCESSES_TO_GROW = STEP
 
 /**
- * For deaths with a bound above one. `waiting`: the most messages that wait in one of the Kafka partitions,
- * Infinity when nobody knows; a bound above it would bound nothing.
+ * For deaths with a limit above one. `waiting`: the most messages that wait in one of the Kafka partitions,
+ * Infinity if unknown. A higher limit would limit nothing.
  */
 export function afterSilentDeath(caution: Caution, waiting: number): Caution {
   const tried = Math.min(caution.batchMessages || Infinity, waiting)
@@ -40,17 +40,14 @@ export function afterSilentDeath(caution: Caution, waiting: number): Caution {
 }
 
 /**
- * The message that kills is known and will be passed over: the next commit may grow, for nothing else is
- * suspected yet.
+ * The message that kills is known and will be skipped. So the next commit may grow: nothing else is suspected
+ * yet.
  */
 export function afterIsolation(caution: Caution): Caution {
   return { ...caution, successes: SUCCESSES_TO_GROW - 1, suspected: false }
 }
 
-/**
- * The turn passes when the bound grows: should the next one die, it is not looked for in the same partition
- * again.
- */
+/** The turn passes when the limit grows. If the next child dies, the search starts in another partition. */
 export function afterCommit(caution: Caution): Caution {
   const successes = caution.successes + 1
   if (successes < SUCCESSES_TO_GROW) return { ...caution, successes, suspected: false }

@@ -1,11 +1,9 @@
-/**
- * One child process as the supervisor sees it: what it said, whether it lives, and the batch it has ready.
- */
+/** One child process, as the supervisor sees it: its messages, whether it lives, and its prepared batch. */
 import { ERRORS, HeadraceError, failure, type ErrorCode } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { ChildSettings, Prepared, Step, ToChild, ToSupervisor } from './protocol.ts'
 
-/** The process behind a child; main/ forks a real one. */
+/** The process behind a child. main/ forks a real one. */
 export interface ChildProcess {
   send(message: ToChild): void
   kill(): void
@@ -19,23 +17,23 @@ export interface ChildHandle {
   readonly endReason: string
   readonly failed: HeadraceError | undefined
   readonly pending: boolean
-  /** It said that nothing is left, and has nothing to commit. */
+  /** It reported that nothing is left, and has nothing to commit. */
   readonly idle: boolean
   readonly prepared: Prepared | undefined
   readonly drift: string[]
-  /** It has begun to read: what it dies of since may be a message. */
+  /** It has started to read: a message may be the cause of a later death. */
   readonly begun: boolean
-  /** It was killed because it said nothing. */
+  /** It was killed because it sent nothing. */
   readonly hung: boolean
   livedMs(): number
-  /** What it said last that it was about to do. */
+  /** The last step that it announced. */
   readonly step: Step | undefined
-  /** It was asked to end: whatever it was in the middle of then is no death. */
+  /** It was asked to end. Its end no longer counts as a death. */
   readonly retired: boolean
-  /** Asks for the batch; resolves when it is there, or the child has ended or takes too long. */
+  /** Requests the batch. Resolves when the batch is there, or when the child has ended or takes too long. */
   cut(): Promise<void>
   confirm(version: number): void
-  /** Lets the child end; the supervisor will start another in its place. Nothing it read is lost. */
+  /** Lets the child end; the supervisor will start another. No row is lost. */
   retire(): void
   stop(): Promise<void>
 }
@@ -44,7 +42,7 @@ export interface HandleOptions {
   settings: ChildSettings
   onAlive(message: Extract<ToSupervisor, { type: 'alive' }>): void
   onTrouble(message: Extract<ToSupervisor, { type: 'trouble' }>): void
-  /** Nothing is left for it to read: of its goal, at the moment, or within the bound that it was given. */
+  /** Nothing is left to read: of its goal, at the moment, or within its limit. */
   onAllRead(bound: boolean): void
   nowMs: () => number
 }
@@ -111,7 +109,7 @@ class WatchedChild implements ChildHandle {
 
   async cut(): Promise<void> {
     if (this.prepared !== undefined || this.#hasEnded) return
-    // What the child says from here on is about the batch after this one: it reads on while its files are
+    // From here on, the messages of the child concern the next batch: it reads on while its files are
     // written.
     this.#hasRows = false
     this.#child.send({ type: 'cut' })
@@ -126,7 +124,7 @@ class WatchedChild implements ChildHandle {
   retire(): void {
     this.retired = true
     this.#child.send({ type: 'stop' })
-    // What it is in the middle of may never end, and its heart would beat on: nobody would take its place.
+    // Its present work may never end while its heartbeat continues; then nothing would replace it.
     setTimeout(() => this.#child.kill(), LIMITS.childDeadlineMs).unref()
   }
 
@@ -167,7 +165,7 @@ class WatchedChild implements ChildHandle {
     }
   }
 
-  /** Resolves when it says something, or ends. */
+  /** Resolves when the child sends something, or ends. */
   #nextWord(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve

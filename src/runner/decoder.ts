@@ -1,4 +1,4 @@
-/** Messages to records, by the dataset's format: one way in for topics and for files. */
+/** Messages to records, by the format of the dataset: the same way for topics and files. */
 import { parseJsonPath } from '../core/json-path.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Slab } from '../core/slab.ts'
@@ -26,14 +26,11 @@ export interface MessageFault {
 
 export interface MessageDecoder {
   readonly records: Records
-  /** What makes a message of one record's bytes; undefined where a message is kept whole. */
+  /** Turns the bytes of one record into a message. Undefined if a message is kept whole. */
   readonly around: DocumentScanner['around'] | undefined
-  /**
-   * Decodes one document in [start, end) of the slab and adds its rows; returns what is wrong with it, if
-   * anything.
-   */
+  /** Decodes one document in [start, end) of the slab and adds its rows. Returns its fault, if any. */
   decode(slab: Slab, start: number, end: number): MessageFault | undefined
-  /** Where the text of the last document begins in its slab: behind its bytes when it was converted. */
+  /** Where the text of the last document begins in its slab: after its bytes if it was converted. */
   readonly textStart: number
   clear(): void
 }
@@ -66,7 +63,7 @@ export const JSON_LIMITS = {
   lineBytes: LIMITS.recordBytes,
 }
 
-/** What reads documents of the dataset's format, whole ones and in windows. */
+/** A scanner for documents of the dataset's format, whole ones and in windows. */
 export function createDocumentScanner(dataset: Dataset, columns: Column[]): DocumentScanner {
   const { format, ignore, delimiter, quote, header } = dataset.record
   if (format === 'json') return createJsonScanner(jsonShapeOf(dataset, columns), JSON_LIMITS)
@@ -92,7 +89,7 @@ function jsonShapeOf(dataset: Dataset, columns: Column[]): JsonShapeSpec {
   return { record: dataset.record.path, fields, ignore: dataset.record.ignore }
 }
 
-/** Whether a column takes a value that stands around the records of its document. */
+/** Whether a column takes a value from outside the records of its document. */
 export function standsAround(format: Dataset['record']['format'], { path }: Column): boolean {
   if (format === 'xml') return path.startsWith('/')
   if (format !== 'json') return false
@@ -110,8 +107,8 @@ export function documentSettings({ record }: Dataset): DocumentSettings {
 }
 
 /**
- * A record of a document that was converted, or had a mark, is kept as UTF-8 with a mark: it is read again
- * under a declaration that may name another encoding, now or after it was mended.
+ * A record of a document that was converted, or had a byte order mark, is kept as UTF-8 with a mark: a later
+ * declaration may name another encoding, and must still read it.
  */
 export function aroundInUtf8(around: Surroundings, isMarked: boolean): Surroundings {
   if (!isMarked) return around
@@ -140,7 +137,7 @@ export function createDecoder(dataset: Dataset, columns: Column[]): MessageDecod
 
 interface Scan {
   records: Records
-  /** Reads a document of UTF-8; `mark`: bytes before its text, which positions count. */
+  /** Reads a document in UTF-8. `mark`: bytes before its text, which count for positions. */
   scan(slab: Slab, start: number, end: number, mark: number): MessageFault | undefined
   around: DocumentScanner['around'] | undefined
 }
@@ -150,16 +147,13 @@ function createScan(dataset: Dataset, columns: Column[]): Scan {
   const scanner = createDocumentScanner(dataset, columns)
   const scan: Scan['scan'] = (slab, start, end, mark) =>
     faultText(scanner.scanMessage(slab, start, end), mark - start)
-  // A document of XML, and a message of JSON that is one record, is kept whole; records of the others stand
+  // A document of XML, and a JSON message that is one record, is kept whole. Records of other documents stand
   // alone.
   const isWhole = format === 'xml' || (format === 'json' && !path.endsWith('[*]'))
   return { records: scanner.records, scan, around: isWhole ? undefined : (row) => scanner.around(row) }
 }
 
-/**
- * What a scanner says of a document, with the place: `before` makes a position of the slab one of the
- * document.
- */
+/** The fault of a document with its place. `before` turns a position of the slab into one of the document. */
 export function faultText(fault: DocumentFault | undefined, before: number): MessageFault | undefined {
   return (
     fault && {

@@ -1,7 +1,6 @@
 /**
- * A file record by record, whatever its size: windows of it go through the scanner of its format, and memory
- * does not grow with it. The windows know where they lie, so that a record that is refused can be found again
- * in the file.
+ * Reads a file of any size record by record: windows of it go through the scanner of its format, and memory
+ * does not grow with it. The windows know their place, so that a rejected record can be found in the file.
  */
 import { HeadraceError } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -18,15 +17,15 @@ import {
   type MessageFault,
 } from './decoder.ts'
 
-/** A file's bytes, from its beginning, as often as they are asked for. */
+/** The bytes of a file from its beginning, as often as needed. */
 export interface DocumentBytes {
   size: number
-  /** Compressed: its size says nothing of what comes out of it. */
+  /** Compressed: its size tells nothing about its content. */
   isPacked: boolean
   chunks(): AsyncIterable<Buffer>
 }
 
-/** What is wrong with a file as a whole; small ones stand in the slab. */
+/** A fault of a whole file. The bytes of a small one are in the slab. */
 export interface DocumentFailure extends MessageFault {
   whole: { slab: Slab; end: number } | undefined
 }
@@ -35,7 +34,7 @@ export interface DocumentFailure extends MessageFault {
 export interface DocumentWindow {
   slab: Slab
   records: Records
-  /** The line of the file (from 1) in which a record begins. Rows are asked in rising order. */
+  /** The line of the file (from 1) at which a record begins. Call it with rising rows. */
   lineOf(row: number): Promise<number>
 }
 
@@ -43,8 +42,8 @@ type OnWindow = (window: DocumentWindow) => Promise<boolean>
 
 export interface DocumentReader {
   /**
-   * Gives the file's records; stops when `onWindow` answers false. Returns what is wrong with the file as a
-   * whole, if anything. That may come after records were given only when `onWindows` was called before them.
+   * Passes the file's records; stops if `onWindow` returns false. Returns the fault of the whole file, if
+   * any. The fault can follow records only if `onWindows` was called before them.
    */
   read(
     file: DocumentBytes,
@@ -53,7 +52,7 @@ export interface DocumentReader {
   ): Promise<DocumentFailure | undefined>
 }
 
-/** Small files are read whole: one window, without the memory of a large one. */
+/** A small file is read whole: one window, without the memory for a large file. */
 const SMALL_BYTES = LIMITS.slabBytes
 
 export function createDocumentReader(dataset: Dataset, columns: Column[]): DocumentReader {
@@ -61,7 +60,7 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   const scanner = createDocumentScanner(dataset, columns)
   const slab = createSlab(LIMITS.slabBytes * 2)
   const settings = documentSettings(dataset)
-  // What stands around the records may stand behind them, as far as a document is read whole.
+  // Values outside the records may follow them, as long as the document is read whole.
   const hasAround = columns.some((column) => standsAround(dataset.record.format, column))
   const most = hasAround ? LIMITS.recordBytes : SMALL_BYTES
   const mayBeWhole = (file: DocumentBytes): boolean => (hasAround || !file.isPacked) && file.size <= most
@@ -75,7 +74,7 @@ export function createDocumentReader(dataset: Dataset, columns: Column[]): Docum
   }
 }
 
-/** A small file unpacks to a large one, or has more records, of many columns, than have room at a time. */
+/** A small file decompresses to a large one, or has more records, of many columns, than fit at a time. */
 const NO_ROOM = Symbol('no room')
 
 async function readWhole(
@@ -181,7 +180,7 @@ function append(slab: Slab, at: number, chunk: Buffer): void {
 
 const [LF, CR] = [0x0a, 0x0d]
 
-/** Lines are counted from the first question on: a file whose records all fit has no line to name. */
+/** Lines are counted from the first call on: a file whose records all fit has no line to report. */
 function createLines(
   slab: Slab,
   records: Records,
@@ -197,7 +196,7 @@ function createLines(
   }
   return {
     async of(row) {
-      // In a format of lines the scanner counts them: its lines may end otherwise than those of text.
+      // For a format of lines, the scanner counts them: its line ends may differ from those of text.
       if (records.lines[row] > 0) return records.lines[row]
       line ??= await first()
       return count(records.extents[row * 2])
@@ -217,14 +216,14 @@ function lineEnds(bytes: Uint8Array, from: number, to: number): number {
   return ends
 }
 
-/** The line that begins at `end`: the file is read up to there once more. */
+/** The line that begins at `end`: reads the file up to there once more. */
 async function linesBefore(text: AsyncIterable<Buffer>, end: number): Promise<number> {
   let line = 1
   let at = 0
   let last = 0
   for await (const chunk of text) {
     const length = Math.min(chunk.length, end - at)
-    // A line end of two bytes may lie in two chunks.
+    // A line end of two bytes may span two chunks.
     if (last === CR && chunk[0] === LF) line -= 1
     line += lineEnds(chunk, 0, length)
     last = chunk[length - 1]

@@ -1,7 +1,7 @@
 /**
- * A draft tried on its own sample: the real decoder and the real checks read the sample in memory, and what
- * they make of each value is compared with the text that the outline found there by itself. What changes or
- * is refused is named by column.
+ * Tries a draft on its own sample: the real decoder and the real checks read the sample in memory. Each
+ * resulting value is compared with the text that the outline, independently, found there. Values that change
+ * or are rejected are reported by column.
  */
 import { ensureRows } from '../core/rows.ts'
 import type { SampleField } from '../core/outline.ts'
@@ -18,22 +18,22 @@ import type { ColumnCheck } from '../quality/column.ts'
 
 export interface TriedColumn {
   column: Column
-  /** What the outline found, with rows of the sample's records. */
+  /** The field in the outline, with rows of the sample's records. */
   field: SampleField
 }
 
 export interface TrialLoss {
   path: string
-  /** Of an array of objects: the sub-field. */
+  /** For an array of objects: the sub-field. */
   field: string | undefined
   what: string
   count: number
 }
 
 export interface TrialResult {
-  /** Values that were refused or changed, by column. */
+  /** Values that were rejected or changed, by column. */
   losses: TrialLoss[]
-  /** What is wrong with documents and records besides. */
+  /** Other faults of documents and records. */
   problems: { what: string; count: number }[]
   rows: number
 }
@@ -61,7 +61,7 @@ export function tryDraft(
   if (rows.length === records) compareAll(tried, checker.columns, { text, rows, skip }, tally)
   else if (faults.length === 0)
     tally.problem(
-      `${rows.length.toLocaleString('en-US')} records are read where the sample has ${records.toLocaleString('en-US')}`,
+      `the draft reads ${rows.length.toLocaleString('en-US')} records, but the sample has ${records.toLocaleString('en-US')}`,
     )
   return {
     losses: tally.losses(),
@@ -74,7 +74,7 @@ function decodeAll(
   dataset: Dataset,
   documents: string[],
 ): { slab: Slab; decoder: ReturnType<typeof createDecoder>; faults: string[] } {
-  // The sample is decoded already: no setting or declaration of an encoding may decode it again.
+  // The sample is already decoded: no setting or declaration of an encoding may decode it again.
   const decoder = createDecoder(
     { ...dataset, record: { ...dataset.record, encoding: '' } as Dataset['record'] },
     dataset.columns,
@@ -169,7 +169,7 @@ function canonicalText({ values }: ColumnCheck, text: TextBytes, row: number): s
   return String((BigInt(values.words[row * 2 + 1]) << 32n) | BigInt(values.words[row * 2] >>> 0))
 }
 
-/** Whether a loaded value, as the engine gets it, says what its text in the sample says. */
+/** Whether a loaded value, as the engine gets it, means the same as its text in the sample. */
 function sameValue(
   column: Column,
   field: SampleField,
@@ -240,7 +240,7 @@ function compareList(
   })
 }
 
-/** What became of a value of the sample; undefined when it loaded as it was. */
+/** How a value of the sample changed. Undefined if it loaded unchanged. */
 function changeOf(
   column: Column,
   field: SampleField,

@@ -1,6 +1,6 @@
 /**
- * The child of a stream job over a watched folder. A file is one message; its number is the offset, its path
- * the message id.
+ * The child of a stream job over a watched folder. A file is one message: its number is the offset, its path
+ * the message ID.
  */
 import { HeadraceError, reasonOf } from '../core/errors.ts'
 import { isFileRead } from '../core/marks.ts'
@@ -34,7 +34,7 @@ interface FolderState {
   start: number
   counts: Counts
   files: Record<string, number>
-  /** Names of the files that were taken, by their numbers. */
+  /** Names of the accepted files, by number. */
   names: Map<number, string>
   newestMs: number
   cut: boolean
@@ -43,7 +43,7 @@ interface FolderState {
   wake: () => void
 }
 
-/** What a file goes through. */
+/** The stations that a file passes. */
 interface Line {
   parts: FolderParts
   state: FolderState
@@ -51,7 +51,7 @@ interface Line {
   writer: BatchWriter
   intake: Intake
   messages: Messages
-  /** Records that the engine refused, for the file in hand: the processor looks here. */
+  /** Records that the engine refused, for the current file. The processor looks here. */
   refused: Map<string, ReadonlyMap<number, string>>
 }
 
@@ -95,7 +95,7 @@ export async function runFolderChild(parts: FolderParts): Promise<void> {
   }
 }
 
-/** The engine knows files by their numbers, which are others when it is tried again. */
+/** The engine knows files by number; the numbers change with the next attempt. */
 function nameRows(state: FolderState, { params }: HeadraceError): void {
   for (const row of params.rows as RefusedRecord[]) row.name = state.names.get(row.offset)
 }
@@ -160,8 +160,8 @@ async function loop(line: Line): Promise<void> {
 }
 
 /**
- * Takes a file; returns the paths that drift wants as columns. One that ended children before is rejected
- * unread.
+ * Takes a file. Returns the paths that drift wants to add as columns. A file that killed children before is
+ * rejected without reading it.
  */
 async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
   const { parts, state, processor, writer, messages } = line
@@ -186,7 +186,7 @@ async function takeFile(line: Line, file: SourceFile): Promise<string[]> {
   return file.size > most && !isWhole ? takeLarge(line, file) : takeSmall(line, file)
 }
 
-/** Declared fields around the records of JSON may stand behind them in a document that is read whole. */
+/** Declared fields outside the records of JSON may follow them in a document that is read whole. */
 const mustBeWhole = ({ dataset, columns }: FolderParts): boolean =>
   dataset.record.format === 'json' && columns.some((column) => standsAround('json', column))
 
@@ -203,7 +203,9 @@ function listen(parts: FolderParts, state: FolderState): void {
   })
 }
 
-/** Nothing new: report what is staged, then say so (unless a file is still on its way) and wait. */
+/**
+ * Nothing is new: report the staged rows, then that all is read (unless a file is still growing), and wait.
+ */
 async function pauseUntilNext(
   parts: FolderParts,
   state: FolderState,
@@ -236,7 +238,7 @@ async function takeSmall(line: Line, file: SourceFile): Promise<string[]> {
   const hash = parts.source.newContentMark()
   hash.update(bytes)
   addMessage(messages, state.next, file, bytes)
-  // A message without a value says that its key is deleted. A file without content is a mistake.
+  // A message without a value means that its key is deleted. A file without content is a fault.
   if (bytes.length === 0 && !documentSettings(parts.dataset).mayBeEmpty) {
     await writer.add(processor.reject(messages, EMPTY, state.counts))
     taken(state, file, hash.value())
@@ -247,7 +249,7 @@ async function takeSmall(line: Line, file: SourceFile): Promise<string[]> {
   return drift
 }
 
-/** Waits until what was taken so far is committed; false when it is time to stop. */
+/** Waits until everything taken so far is committed. False if it is time to stop. */
 async function allCommitted(parts: FolderParts, state: FolderState, writer: BatchWriter): Promise<boolean> {
   if (state.next !== state.start) parts.send({ type: 'all-read', bound: true })
   while (state.next !== state.start || state.reported) {
@@ -258,7 +260,7 @@ async function allCommitted(parts: FolderParts, state: FolderState, writer: Batc
   return true
 }
 
-/** A large file begins with an empty batch, so that a fault at its end can take all of its rows back. */
+/** A large file starts with an empty batch, so that a fault at its end can remove all of its rows. */
 async function takeLarge(
   { parts, state, processor, writer, intake, messages }: Line,
   file: SourceFile,
@@ -285,7 +287,7 @@ async function takeLarge(
     },
     bytes,
   )
-  // What one file makes a decoder throw is that file's affair.
+  // An error that one file causes in the decoder stays with that file.
   const fault = await scan.catch((error: unknown) => {
     if (error instanceof HeadraceError) throw error
     return { rule: 'decoder_failed', reason: reasonOf(error) }
@@ -304,8 +306,8 @@ async function takeLarge(
 }
 
 /**
- * Within a large file there is nothing to commit yet; whoever asks is about to stop, and does not wait for
- * its end.
+ * Within a large file there is nothing to commit yet. A supervisor that asks is about to stop, and does not
+ * wait for its end.
  */
 function answerWithin({ send }: FolderParts, state: FolderState): void {
   if (!state.cut) return

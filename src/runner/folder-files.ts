@@ -1,4 +1,4 @@
-/** Files of a watched folder as messages, and the search for new fields over several of them. */
+/** Files of a watched folder as messages, and the search for new fields in several of them. */
 import type { SourceFile } from '../core/file-source.ts'
 import { LIMITS } from '../core/limits.ts'
 import { clearMessages, ensureMessages, type Messages } from '../core/messages.ts'
@@ -7,8 +7,8 @@ import { appendBytes, appendText } from '../core/slab.ts'
 const DRIFT_SEARCH_MS = 1_000
 
 /**
- * Each file may have a field of its own: those of the next second are looked through before columns are
- * asked for, not one a restart.
+ * Each file may have its own new field: the files of the next second are searched before columns are
+ * requested, instead of one file per restart.
  */
 export function createDriftSearch(nowMs: () => number): {
   readonly began: boolean

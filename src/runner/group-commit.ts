@@ -1,4 +1,4 @@
-/** The commit of a stream: the batches of all children that are ready become one entry of the table's log. */
+/** The commit of a stream: the prepared batches of all children become one entry of the table's log. */
 import { randomUUID } from 'node:crypto'
 import { countMark, fileMark, sourceMark } from '../core/marks.ts'
 import { addCounts, emptyCounts, type Counts } from '../core/results.ts'
@@ -7,13 +7,13 @@ import type { Prepared } from './protocol.ts'
 import type { SupervisorOptions } from './supervisor-options.ts'
 import { whenStorageAllows } from '../core/waiting.ts'
 
-/** What a job has committed so far. */
+/** The totals of what a job has committed. */
 export interface Committed {
   total: Counts
   commits: number
 }
 
-/** What the marks of the source must be, and what they become. */
+/** The expected and the new marks of the source. */
 function marksOf(
   options: SupervisorOptions,
   batches: Prepared[],
@@ -23,7 +23,7 @@ function marksOf(
   const next: Record<string, number> = {}
   for (const range of batches.flatMap((batch) => batch.ranges)) {
     const mark = sourceMark(options.topicId, range.partition)
-    // A partition that was never committed has no mark: its start is then what the first read began with.
+    // A partition without a commit has no mark. Its start is then the first offset that was read.
     expect[mark] = marks.has(mark) ? range.start : undefined
     next[mark] = range.next
   }
@@ -36,7 +36,7 @@ function marksOf(
 }
 
 /**
- * Commits the batches and adds them up; returns the table's version. Batches without ranges commit nothing.
+ * Commits the batches and sums them up. Returns the table's version. Batches without ranges commit nothing.
  */
 export async function commitBatches(
   options: SupervisorOptions,
@@ -57,7 +57,7 @@ export async function commitBatches(
     newestMs,
     ...(work === undefined ? {} : { work: { ...work, units: counts.messages } }),
   }
-  // Named once: an answer that got lost does not make a second commit of the first.
+  // One name for all attempts: if an answer is lost, the retry does not commit twice.
   const id = randomUUID()
   const commit = (): Promise<number> =>
     options.table.commit(
@@ -89,8 +89,8 @@ export async function commitBatches(
 }
 
 /**
- * What running totals grow by. They are marks, so that they survive log clean-up; others change them too, as
- * the replay of the quarantine does.
+ * The increments of running totals. They are marks, so they survive log clean-up. Others change them, too,
+ * such as a replay of the quarantine.
  */
 function totals(counts: Counts): Record<string, number> {
   const names = ['read', 'accepted', 'duplicate', 'quarantined'] as const

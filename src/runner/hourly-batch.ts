@@ -1,7 +1,7 @@
 /**
- * The batch: RAW versions that are not consumed yet, deduplicated against themselves and against everything
- * published, written partitioned, committed with the mark of what was consumed. One batch, one commit;
- * nothing new, no commit.
+ * The batch: takes RAW versions that are not consumed yet, deduplicates them among themselves and against all
+ * published rows, writes them partitioned, and commits them with the mark of what it consumed. One batch is
+ * one commit; without new rows there is no commit.
  */
 import { HeadraceError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
@@ -15,14 +15,14 @@ import type { BatchOptions } from './batch-options.ts'
 
 const ATTEMPTS = 20
 
-/** Runs batches until RAW is consumed; several when more is waiting than one batch may take. */
+/** Runs batches until RAW is consumed: several, if more is waiting than fits one batch. */
 export async function runHourlyBatch(options: BatchOptions): Promise<BatchResult[]> {
   const results: BatchResult[] = []
   for (let attempt = 1; ; attempt += 1) {
     const before = options.table.snapshot.marks.get(consumerMark(CONSUMER))
     const result = await runOnce(options)
-    // The mark is where it was: not another batch, but upkeep was in the way (rows deleted, files merged).
-    // Another attempt sees it.
+    // The mark did not move: not another batch, but upkeep interfered (deleted rows, merged files). Another
+    // attempt sees it.
     if (
       result.state === 'taken' &&
       options.table.snapshot.marks.get(consumerMark(CONSUMER)) === before &&
@@ -59,7 +59,7 @@ async function runOnce(options: BatchOptions): Promise<BatchResult> {
   return { ...result, state: 'published', version, seconds: (options.nowMs() - started) / 1000 }
 }
 
-/** Files that are durable and wait for their commit. */
+/** Durable files that wait for their commit. */
 interface Work {
   adds: DataFile[]
   removes: string[]
@@ -90,12 +90,12 @@ function emptyResult(options: BatchOptions, plan: Plan | undefined): BatchResult
   }
 }
 
-/** The first row of a key stays: whether one is published is asked of the key index. */
+/** The first row of a key stays. The key index tells whether the key is published. */
 async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   const { key, partitionBy, horizonDays } = options.dataset.processed
   const horizonMs = horizonDays === undefined ? undefined : plan.logicalMs - horizonDays * 86_400_000
   const passes = Math.max(1, Math.ceil(plan.rows / options.rowsPerBatch))
-  // Passes split the keys by hash, nearly evenly; room for a little more keeps the arrays from being doubled.
+  // Passes split the keys by hash, almost evenly. Some spare room avoids doubling the arrays.
   const collector = createKeyCollector(Math.ceil((plan.rows / passes) * (passes === 1 ? 1 : 1.02)))
   const facts = { rowsRead: 0, duplicatesInDelta: 0, duplicatesPublished: 0, published: 0, replaced: 0 }
   for (let pass = 0; pass < passes && plan.slices.length > 0; pass += 1) {
@@ -129,7 +129,7 @@ async function keepFirst(options: BatchOptions, plan: Plan): Promise<Work> {
   }
 }
 
-/** The newest row of a key stays: files that hold an older one are rewritten in the same commit. */
+/** The newest row of a key stays. Files with an older row are rewritten in the same commit. */
 async function keepLatest(options: BatchOptions, plan: Plan): Promise<Work> {
   const { key, latestBy } = options.dataset.processed
   options.progress(`comparing ${plan.rows} rows with what is published`)
@@ -194,8 +194,8 @@ function fileFacts(files: DataFile[]): Pick<BatchResult, 'files' | 'bytes'> {
 }
 
 /**
- * One commit: files, the mark of what was consumed, the marks of what is held. Undefined when another run was
- * quicker.
+ * One commit: files, the mark of what was consumed, and the marks of held partitions. Undefined if another
+ * run was faster.
  */
 async function commit(
   options: BatchOptions,

@@ -1,7 +1,7 @@
 /**
- * Messages on their way to the stages. As a rule a block is decoded and staged at once. After a child died,
- * its successor is careful: it takes one message at a time and says each step before it does it, so that the
- * next death has a name. After one ran out of memory, blocks are smaller.
+ * Messages on their way to the stages. Normally a block is decoded and staged at once. After a child died,
+ * its successor is careful: it takes one message at a time and announces each step before it starts it, so
+ * that the next death has a known cause. After a child ran out of memory, blocks are smaller.
  */
 import { messagesBetween, type Messages } from '../core/messages.ts'
 import type { Counts } from '../core/results.ts'
@@ -13,8 +13,8 @@ import type { ChildSettings, MessagePlace, Slice, Step, ToSupervisor } from './p
 
 export interface Intake {
   /**
-   * Decodes, checks and stages messages; returns the paths that drift wants as columns: then the batch must
-   * not be committed.
+   * Decodes, checks and stages messages. Returns the paths that drift wants to add as columns; if there are
+   * any, do not commit the batch.
    */
   take(messages: Messages, counts: Counts, known: KnownRow | undefined, name?: string): Promise<string[]>
   /** Stages a block that was made elsewhere from records of one message. */
@@ -31,12 +31,12 @@ export interface IntakeOptions {
   send(message: ToSupervisor): void
 }
 
-/** Messages of a block are this many at most when memory is short, divided by the share. */
+/** Most messages of a block when memory is short, divided by the share. */
 const BLOCK_MESSAGES = 8_192
 
 export function createIntake({ settings, processor, writer, send }: IntakeOptions): Intake {
   const { careful, slice, share, batchMessages } = settings
-  /** A step has named the message whose files are written: the files themselves are no step of their own. */
+  /** A step has named the message whose files are written: the files themselves are no separate step. */
   let named = false
   const say = (step: Step): void => {
     if (careful) send({ type: 'step', step })
@@ -44,7 +44,7 @@ export function createIntake({ settings, processor, writer, send }: IntakeOption
   const stage = async (block: BlockResult, place: MessagePlace): Promise<void> => {
     if (!careful) return writer.add(block)
     const sliced = slice !== undefined && isSamePlace(slice, place)
-    // Written by itself, after all that was staged before it: what a file dies of is then known.
+    // Written alone, after everything staged before it: then the cause of a death while writing is known.
     const alone = sliced || batchMessages === 1
     if (alone) await writer.flush()
     named = alone
@@ -55,7 +55,7 @@ export function createIntake({ settings, processor, writer, send }: IntakeOption
     }
     named = false
   }
-  /** Undefined: all that are there. */
+  /** Undefined: all available messages. */
   const blockMessages = (): number | undefined => {
     if (careful) return 1
     return share > 1 ? Math.max(1, Math.floor(BLOCK_MESSAGES / share)) : undefined
@@ -91,7 +91,7 @@ export function createIntake({ settings, processor, writer, send }: IntakeOption
   }
 }
 
-/** Files of a folder go by their names. */
+/** Files of a folder are identified by name. */
 export function isSamePlace(a: MessagePlace, b: MessagePlace): boolean {
   return a.name === undefined ? a.partition === b.partition && a.offset === b.offset : a.name === b.name
 }
@@ -102,8 +102,8 @@ interface Piece {
 }
 
 /**
- * The block's accepted rows in groups of neighbors; within the slice a group has as many rows as the slice
- * says.
+ * The accepted rows of the block in groups of neighbors. Within the slice, a group has as many rows as the
+ * slice states.
  */
 export function piecesOf(block: BlockResult, slice: Slice | undefined): Piece[] {
   const { accepted, ordinals } = block
@@ -133,7 +133,7 @@ export function piecesOf(block: BlockResult, slice: Slice | undefined): Piece[] 
 }
 
 /**
- * What the supervisor knows of messages and records, as the block processor asks for it: by
+ * The supervisor's knowledge of messages and records in the form that the block processor needs: by
  * `partition:offset`.
  */
 export function poisonByPlace(poison: ChildSettings['poison']): Map<string, MessageFault> {

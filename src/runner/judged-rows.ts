@@ -1,7 +1,6 @@
 /**
- * Records of a window, judged and laid out as columns: what is accepted, and the rejects with where they
- * stand in their file. What a stream does with a message, without the columns that say where a row of RAW
- * came from.
+ * Checks the records of a window and lays them out as columns: accepted rows, and rejects with their place in
+ * the file. It treats records as a stream treats a message, without the columns for the origin of a RAW row.
  */
 import type { StageRows } from '../core/engine.ts'
 import { createColumn, ensureRows, setWords, type ColumnValues } from '../core/rows.ts'
@@ -10,7 +9,7 @@ import type { Column, Dataset } from '../dataset/declaration.ts'
 import { compileChecks, type RecordChecker, type Reject } from '../quality/record-check.ts'
 import type { DocumentFailure, DocumentWindow } from './document-windows.ts'
 
-/** A reject as it is written, in this order. */
+/** The columns of a reject, in this order. */
 export const FILE_REJECT_COLUMNS = [
   'file_path',
   'line',
@@ -21,7 +20,7 @@ export const FILE_REJECT_COLUMNS = [
   'original',
 ] as const
 
-/** Numbers of a column that must lie between two others; what does not is `type.NAME`. */
+/** Limits for the numbers of a column. A value beyond them breaks the rule `type.NAME`. */
 export interface Bounds {
   name: string
   least: number
@@ -30,19 +29,19 @@ export interface Bounds {
 
 export interface JudgedRows {
   accepted: StageRows
-  /** Undefined when nothing was refused. */
+  /** Undefined if nothing was rejected. */
   rejects: StageRows | undefined
-  /** Paths of columns that a value was not of the type of. */
+  /** Paths of columns with a value of the wrong type. */
   mistyped: Set<string>
 }
 
 export interface Judge {
   readonly kinds: ColumnValues['kind'][]
-  /** Paths that drift would make columns of (`evolve`), from the last call. */
+  /** Paths that drift would turn into columns (`evolve`), from the last call. */
   readonly discovered: Set<string>
-  /** Rows behind `limit` accepted ones are left out, rejects too. */
+  /** Leaves out all rows, rejects too, after `limit` accepted ones. */
   judge(window: DocumentWindow, file: string, limit: number): Promise<JudgedRows>
-  /** The reject of a file that cannot be read. */
+  /** The reject of an unreadable file. */
   refuse(slab: Slab, file: string, fault: DocumentFailure): StageRows
 }
 
@@ -50,9 +49,9 @@ const REJECTED = 2
 
 export interface JudgeOptions {
   bounds: (Bounds | undefined)[]
-  /** Of types that nobody declared: whether a text that one accepts comes back as it was. */
+  /** For types that nobody declared: whether an accepted text survives the type unchanged. */
   givesBack: ((type: Column['type'], text: string) => boolean) | undefined
-  /** What rejects call a column. */
+  /** The name of a column in rejects. */
   label(column: Column): string
 }
 
@@ -130,8 +129,8 @@ interface Judged {
 }
 
 /**
- * Names a column's own type, which is narrower than the one that judged it, and refuses what only the wider
- * one holds.
+ * Names the column's own type, which is narrower than the type of the check, and rejects values that only the
+ * wider one holds.
  */
 function checkBounds(
   column: Column,
@@ -160,7 +159,7 @@ function checkBounds(
   }
 }
 
-/** Refuses what the type accepts and would not give back: the column is not of this type then. */
+/** Rejects values that the type accepts but would change: then the column does not have this type. */
 function checkTexts(
   column: Column,
   values: ColumnValues,
@@ -193,7 +192,7 @@ interface RejectRows {
   refuse(slab: Slab, file: string, fault: DocumentFailure): StageRows
 }
 
-/** `names`: what to call columns, by their paths. */
+/** `names`: the names of columns in rejects, by path. */
 function createRejectRows(names: Map<string, string>): RejectRows {
   const columns = FILE_REJECT_COLUMNS.map((name) => createColumn(name === 'line' ? 'int64' : 'text'))
   let selection = new Int32Array(0)
@@ -222,7 +221,7 @@ function createRejectRows(names: Map<string, string>): RejectRows {
   return {
     async layOut(slab, file, rejects, placeOf) {
       ensure(rejects.length)
-      // Lines are counted forwards.
+      // Lines are counted forward.
       rejects.sort((a, b) => a.row - b.row)
       for (const [row, reject] of rejects.entries()) {
         const { line, start, length } = await placeOf(reject)

@@ -1,7 +1,7 @@
 /**
- * A file larger than a message may be, record by record: windows of the file go through the scanner, a record
- * is never split, and memory does not grow with the file. Well-formedness is known at the end only; the
- * caller keeps the file's rows apart until then.
+ * Reads a file larger than a message record by record: windows of the file go through the scanner, a record
+ * is never split, and memory does not grow with the file. Only the end shows whether the file is well-formed;
+ * the caller keeps its rows apart until then.
  */
 import { LIMITS } from '../core/limits.ts'
 import { createSlab, reserve, type Slab } from '../core/slab.ts'
@@ -16,10 +16,10 @@ import {
   type MessageFault,
 } from './decoder.ts'
 
-/** CSV cuts records that are too long by itself, when it has seen so much more. */
+/** The CSV scanner itself cuts records that are too long, this many bytes later. */
 const MARGIN_BYTES = 16
 
-/** Calls `onRows` for each window that has records; returns what is wrong with the file, if anything. */
+/** Calls `onRows` for each window with records. Returns the fault of the file, if any. */
 export async function scanLargeFile(
   { dataset, columns }: { dataset: Dataset; columns: Column[] },
   chunks: AsyncIterable<Buffer>,
@@ -65,7 +65,7 @@ export async function scanLargeFile(
     if (kept < due) continue
     const fault = await window(false)
     if (fault !== undefined) return fault
-    // What waits for its end is not read again with each chunk: it has doubled first.
+    // An incomplete record is not scanned again with each chunk, but only after the window has doubled.
     due = Math.min(Math.max(windowBytes, kept * 2), LIMITS.recordBytes + LIMITS.slabBytes)
   }
   return text.fault ?? (await window(true))

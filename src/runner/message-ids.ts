@@ -1,4 +1,4 @@
-/** A message's identity (its key or a header) and the window that drops what a producer sent twice. */
+/** The identity of a message (its key or a header), and the window that drops what a producer sent twice. */
 import { crc32 } from 'node:zlib'
 import { isUtf8 } from 'node:buffer'
 import type { VisitMessageId } from '../core/engine.ts'
@@ -17,14 +17,14 @@ import type { MessageIds } from './row-columns.ts'
 
 export interface MessageIdentifier {
   readonly ids: MessageIds
-  /** Finds the identities of all messages of a block and checks that keys can be stored as text. */
+  /** Finds the identities of all messages of a block, and checks whether keys can be stored as text. */
   identify(messages: Messages): void
   see(messages: Messages, index: number): Sighting
-  /** The same for a message of which only hashes are known: 64 bits of its identity, 32 of its content. */
+  /** The same for a message whose hashes alone are known: 64 bits of its identity, 32 of its content. */
   seeHash(partition: number, high: number, low: number, content: number): Sighting
-  /** Remembers an identity read back from RAW: the first `length` bytes. */
+  /** Remembers an identity from RAW: the first `length` bytes. */
   remember: VisitMessageId
-  /** As if nothing had been seen. */
+  /** Forgets all identities. */
   forget(): void
   windowBytes(): number
   windowMessages(): number
@@ -70,7 +70,7 @@ export function createIdentifier(dataset: Dataset, capacity: number): MessageIde
 }
 
 /**
- * Keys are bytes; RAW keeps them as text. A key that is not UTF-8 is kept as base64, so that nothing is lost.
+ * Keys are bytes; RAW stores them as text. A key that is not UTF-8 is stored as base64, so nothing is lost.
  */
 function escapeKey(m: Messages, i: number): void {
   const length = m.keyLength[i]

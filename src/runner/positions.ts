@@ -1,5 +1,6 @@
 /**
- * Where a stream stands in its source: by the table's marks, by what a child says, and as text for people.
+ * The position of a stream in its source: from the table's marks, from a child's reports, and as text for
+ * people.
  */
 import { rereadMark, sourceMark } from '../core/marks.ts'
 import type { Dataset } from '../dataset/declaration.ts'
@@ -15,9 +16,7 @@ export function positionsOf(options: SupervisorOptions, partitions: number[]): C
   }))
 }
 
-/**
- * Where partitions are read on, and how many messages wait there by their ends: Infinity when nobody knows.
- */
+/** Where reading continues in the partitions, and how many messages wait there: Infinity if unknown. */
 export function waitingIn(
   options: SupervisorOptions,
   partitions: number[],
@@ -40,7 +39,7 @@ export function lagOf(message: {
   )
 }
 
-/** What the folder of a dataset is called. */
+/** The name of a dataset's folder. */
 export const folderOf = ({ source }: Dataset): string => (source.kind === 'files' ? source.folder : '')
 
 export function isFolder(options: SupervisorOptions): boolean {

@@ -1,5 +1,5 @@
 /**
- * What supervisor and children say to each other over their channel (structured clones); every message is
+ * The messages between supervisor and children over their channel (structured clones). Every message is
  * idempotent or numbered.
  */
 import type { ErrorCode } from '../core/errors.ts'
@@ -14,25 +14,25 @@ export interface BatchRange {
   next: number
 }
 
-/** A batch whose files are durable: all the supervisor needs to commit it. */
+/** A batch with durable files: everything that the supervisor needs to commit it. */
 export interface Prepared {
   ranges: BatchRange[]
   adds: DataFile[]
   counts: Counts
   /**
-   * Milliseconds since 1970 when the newest message of the batch was produced, by its own clock; 0 without
-   * any.
+   * When the newest message of the batch was produced, by its own clock, in milliseconds since 1970; 0
+   * without messages.
    */
   newestMs: number
-  /** What making it took elsewhere, where that was measured. */
+  /** The cost of the batch elsewhere, if it was measured. */
   work?: { engine: string; ms: number; cores: number }
   /** Files of a watched folder that this batch has read: path to content position. */
   files?: Record<string, number>
 }
 
 /**
- * A message by its place; one of a folder by its name as well, for files are numbered in the order of their
- * commits.
+ * A message by its place. A message of a folder also has its name, because files are numbered in the order of
+ * their commits.
  */
 export interface MessagePlace {
   partition: number
@@ -40,19 +40,19 @@ export interface MessagePlace {
   name?: string
 }
 
-/** A message that is quarantined undecoded, and why. */
+/** A message to quarantine without decoding, and why. */
 export interface PoisonMessage extends MessagePlace {
   rule: string
   reason: string
 }
 
-/** A record that the engine does not write. */
+/** A record that the engine refuses to write. */
 export interface RefusedRecord extends MessagePlace {
   ordinal: number
   reason: string
 }
 
-/** Records [from, until) of a message by their ordinals; they are written `rows` at a time. */
+/** Records [from, until) of a message, by ordinal, to write `rows` at a time. */
 export interface Slice extends MessagePlace {
   from: number
   until: number
@@ -60,8 +60,8 @@ export interface Slice extends MessagePlace {
 }
 
 /**
- * What a careful child is about to do: should it die, this was it. `write` without a message: files of the
- * whole batch.
+ * The next step of a careful child. If it dies, this step was the cause. `write` without a message: files of
+ * the whole batch.
  */
 export type Step =
   | ({ doing: 'decode' } & MessagePlace)
@@ -89,8 +89,8 @@ export type ToSupervisor =
   /** There is something to commit. */
   | { type: 'pending'; rows: number }
   /**
-   * All offsets of the goal, all files that are there, or all of the bound on a batch, are read but not all
-   * committed: no use in waiting for the interval to end.
+   * All offsets of the goal, all present files, or everything within the limit of a batch, are read but not
+   * yet committed: waiting for the end of the interval is useless.
    */
   | { type: 'all-read'; bound?: boolean }
   | { type: 'prepared'; batch: Prepared }
@@ -104,38 +104,38 @@ export type ToSupervisor =
 
 export interface ChildSettings {
   dataset: Dataset
-  /** Spills lie below it. */
+  /** The folder for spills. */
   home: string
   rawPath: string
-  /** Where RAW's older rows went; their identities count too. */
+  /** Where the older rows of RAW went. Their identities count, too. */
   archivePath: string | undefined
   topicId: string
   topic: string
   /**
-   * Where each Kafka partition goes on, and up to where identities must be compared with RAW (after a
+   * Where each Kafka partition continues, and up to where identities must be compared with RAW (after a
    * rewind).
    */
   positions: { partition: number; next: number; rereadUntil: number }[]
-  /** Offsets that the job was asked to reach, by Kafka partition; empty for a job without end. */
+  /** Offsets that the job should reach, by Kafka partition. Empty for a job without an end. */
   goal: [partition: number, end: number][]
-  /** Messages per batch; small while a poisonous message is being isolated. 0: no bound. */
+  /** Messages per batch, small while a poisonous message is being isolated. 0: unlimited. */
   batchMessages: number
   /** Messages to quarantine without decoding: they killed children. */
   poison: PoisonMessage[]
   /** Records to quarantine: the engine refused them. */
   refused: RefusedRecord[]
-  /** One message at a time, and each step said before it is done. */
+  /** One message at a time, with each step announced before it starts. */
   careful: boolean
-  /** While the record is looked for that kills children: where. */
+  /** Where to search for the record that kills children. */
   slice: Slice | undefined
-  /** What is decoded and staged at a time is divided by this, after a child ran out of memory. */
+  /** Divides the amount that is decoded and staged at a time, after a child ran out of memory. */
   share: number
   threads: number
-  /** The engine reads the topic itself, through this server; undefined: the child does. */
+  /** The engine reads the topic itself, through this server. Undefined: the child reads it. */
   spark: SparkAddress | undefined
 }
 
-/** A Spark Connect server as a session opens it. The token travels between our processes only. */
+/** A Spark Connect server, as a session opens it. The token travels only between our processes. */
 export interface SparkAddress {
   address: string
   tls: boolean

@@ -1,4 +1,4 @@
-/** Rejects as rows of the quarantine, with the bytes that they are of. */
+/** Rejects as rows of the quarantine, with the original bytes. */
 import { ensureRows, type ColumnValues } from '../core/rows.ts'
 import type { StageRows } from '../core/engine.ts'
 import type { Counts } from '../core/results.ts'
@@ -8,7 +8,7 @@ import { setSpan, type IdentifiedMessages, type OriginColumns } from './row-colu
 
 export type MessageReject = Reject & { message: number; line?: number }
 
-/** Says of an identity whether RAW has it already (only asked while reading again what was read before). */
+/** Whether RAW already has an identity (only used when a range is read again). */
 export type KnownRow = (partition: number, offset: number, ordinal: number) => boolean
 
 export interface QuarantineColumns {
@@ -16,7 +16,7 @@ export interface QuarantineColumns {
   rejects: ColumnValues[]
 }
 
-/** Where the identity and the bytes of what was rejected come from. */
+/** The source of the identity and the bytes of a reject. */
 export interface RejectSource extends IdentifiedMessages {
   ordinalOf(reject: MessageReject): number
   originalOf(reject: MessageReject): [start: number, length: number]
@@ -37,7 +37,7 @@ export function layOutRejects(
   let count = 0
   for (const reject of rejects) {
     const ordinal = reject.row < 0 ? -1 : source.ordinalOf(reject)
-    // Read again after a rewind: RAW has this reject already.
+    // Read again after a rewind: RAW already has this reject.
     if (known?.(m.partition[reject.message], m.offset[reject.message], ordinal)) {
       counts.duplicate += 1
       continue

@@ -1,7 +1,7 @@
 /**
- * The child of a stream job whose engine reads the topic itself. It decides ranges and what is a duplicate,
- * lets the engine make the files, and reports them like every child; the supervisor commits. Disposable: what
- * it had not reported is done again.
+ * The child of a stream job whose engine reads the topic itself. It chooses ranges and finds duplicates, lets
+ * the engine make the files, and reports them like every child; the supervisor commits. It is disposable:
+ * work that it has not reported is repeated.
  */
 import { HeadraceError } from '../core/errors.ts'
 import type { CommittedFiles, OffsetRange, StageEngine } from '../core/engine.ts'
@@ -24,8 +24,8 @@ export interface RangeChildParts {
   /** Committed files (local paths) that may hold rows of the topic from an offset on. */
   filesFrom(leastOffset: number): Promise<CommittedFiles>
   /**
-   * Ends of the partitions now; throws topic_recreated, offsets_expired and so on by name. Transient trouble
-   * is tried again inside.
+   * The present ends of the partitions. Throws errors such as topic_recreated or offsets_expired, and retries
+   * transient ones.
    */
   ends(next: ReadonlyMap<number, number>): Promise<Map<number, number>>
   /** Most messages of a batch. */
@@ -40,9 +40,9 @@ interface State extends Sleeper {
   ends: Map<number, number>
   cut: boolean
   stopping: boolean
-  /** A batch whose files are durable, waiting to be asked for. */
+  /** A batch with durable files that waits for a request. */
   ready: Prepared | undefined
-  /** Reported, and its commit not yet confirmed. */
+  /** Reported, but the commit is not confirmed yet. */
   reported: boolean
 }
 
@@ -130,14 +130,14 @@ const NO_COUNTS = {
 }
 
 /**
- * A batch costs the engine half a second whatever is in it: it begins when it is asked for, or is full, or
- * when nothing else will come.
+ * A batch costs the engine half a second, whatever its size. It starts on request, when it is full, or when
+ * nothing else will come.
  */
 function isDue(parts: RangeChildParts, state: State, waiting: number, goal: Map<number, number>): boolean {
   return state.cut || waiting >= parts.batchMessages || goal.size > 0 || parts.settings.batchMessages > 0
 }
 
-/** The next messages of each Kafka partition, in proportion to what waits there. */
+/** The next messages of each Kafka partition, in proportion to those that wait. */
 function nextRanges(parts: RangeChildParts, state: State): OffsetRange[] {
   const lag = [...state.positions]
     .map(([partition, next]) => ({
@@ -156,7 +156,7 @@ function nextRanges(parts: RangeChildParts, state: State): OffsetRange[] {
   }))
 }
 
-/** Makes a batch's files durable; or says the paths that drift wants as columns. */
+/** Makes the files of a batch durable, or returns the paths that drift wants to add as columns. */
 async function makeBatch(
   parts: RangeChildParts,
   identifier: MessageIdentifier,
@@ -184,8 +184,8 @@ async function makeBatch(
 }
 
 /**
- * What the window says of the messages of the ranges and, where they were read before, which of their rows
- * RAW has.
+ * The verdict of the window on the messages of the ranges and, where they were read before, which of their
+ * rows RAW has.
  */
 async function judge(
   parts: RangeChildParts,
@@ -234,7 +234,7 @@ function alive(state: State, identifier: MessageIdentifier): ToSupervisor {
 }
 
 /**
- * True for an error after which the child ends without a word, so that the supervisor narrows the range down.
+ * True for an error after which the child ends without a report, so that the supervisor narrows the range.
  */
 export function isSilent(error: unknown): boolean {
   return error instanceof HeadraceError && error.code === 'decoder_crashed'

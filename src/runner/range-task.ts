@@ -1,6 +1,6 @@
 /**
- * A task: closed ranges of a topic, read, decoded, checked and written by the parts of the embedded stream,
- * in a process of its own wherever an engine put it. What it found it says in lines; it commits nothing, and
+ * A task: the parts of the embedded stream read, decode, check and write closed ranges of a topic, in a
+ * separate process wherever an engine starts it. It prints its results in lines. It commits nothing, and
  * another attempt writes other files.
  */
 import { HeadraceError } from '../core/errors.ts'
@@ -20,7 +20,7 @@ import { poisonByPlace } from './intake.ts'
 import { createIdentifier, type MessageIdentifier } from './message-ids.ts'
 import type { PoisonMessage } from './protocol.ts'
 
-/** What all tasks of a batch are started with. No secret is in it: files that hold some are named. */
+/** The settings of all tasks of a batch. They contain no secret, only names of files with secrets. */
 export interface TaskSettings {
   /** heads: identities of the messages; files: their rows. */
   work: 'heads' | 'files'
@@ -60,7 +60,7 @@ const POLL_MS = 250
 const HEAD_WORDS = 6
 const TWO_32 = 4_294_967_296
 
-/** Blocks of heads, each one packed into base64. */
+/** Blocks of heads, each packed into base64. */
 export async function* readHeads(parts: TaskParts): AsyncGenerator<string> {
   const identifier = createIdentifier(parts.settings.dataset, 0)
   const { ids } = identifier
@@ -82,7 +82,7 @@ export async function* readHeads(parts: TaskParts): AsyncGenerator<string> {
   }
 }
 
-/** Reads a block of heads. */
+/** Unpacks a block of heads. */
 export function unpackHeads(packed: string): MessageHead[] {
   const bytes = Buffer.from(packed, 'base64')
   return Array.from({ length: bytes.length / (HEAD_WORDS * 4) }, (_, i) => {
@@ -154,8 +154,8 @@ export async function decodeRanges(parts: TaskParts): Promise<DecodedRange> {
 }
 
 /**
- * What a task says at its end is cut at a few kilobytes: of the rows that were refused the first few are
- * enough for the next attempt.
+ * The last output of a task is cut at a few kilobytes. The first few refused rows are enough for the next
+ * attempt.
  */
 function shorten(error: unknown): never {
   if (error instanceof HeadraceError && error.code === 'rows_refused')
@@ -163,7 +163,7 @@ function shorten(error: unknown): never {
   throw error
 }
 
-/** The messages of the ranges, a read at a time; the object is the same each time. */
+/** The messages of the ranges, one read at a time. The object is reused. */
 async function* blocks(parts: TaskParts): AsyncGenerator<Messages> {
   const until = new Map(parts.ranges.map((range) => [range.partition, range.until]))
   const next = new Map(parts.ranges.map((range) => [range.partition, range.from]))

@@ -1,9 +1,9 @@
 /**
- * What follows the death of a child. Errors that say what they are decide for themselves: an outage is
- * waited for, a mistake in the declaration stops the job. For the rest some message may be to blame: the
- * next child is careful, then reads less, until the message or the record stands alone; that one is
- * quarantined and everything around it lands. Each way has a bound, and the job then stops by name. Pure but
- * for the record that it keeps; the supervisor acts on the verdict.
+ * What follows the death of a child. An error with a known cause decides: an outage is waited for, a mistake
+ * in the declaration stops the job. For all other deaths, a message may be to blame: the next child is
+ * careful, then reads less, until the message or the record stands alone; it is quarantined, and everything
+ * around it is accepted. Each way has a limit, after which the job stops with an error. Pure except for the
+ * record that it keeps; the supervisor acts on the verdict.
  */
 import { failure, type HeadraceError } from '../core/errors.ts'
 import type { RefusedRow } from '../core/engine.ts'
@@ -13,22 +13,22 @@ import { isSamePlace } from './intake.ts'
 import type { MessagePlace, PoisonMessage, RefusedRecord, Slice, Step } from './protocol.ts'
 import { STORAGE_PAUSE_MS, STORAGE_WAITS } from '../core/waiting.ts'
 
-/** What is known of one child's share of the source, over all its children. */
+/** What is known of one child's share of the source, across all its children. */
 export interface Recovery {
-  /** Deaths since the last progress for which a message may be to blame. */
+  /** Deaths since the last progress that a message may have caused. */
   deaths: number
-  /** Deaths since the last progress by outages. */
+  /** Deaths since the last progress caused by outages. */
   outages: number
   /** Messages and records accused since the last record was accepted. */
   accused: number
-  /** Times that drift asked for columns in vain, since the last commit. */
+  /** How often drift requested columns in vain since the last commit. */
   drifts: number
   caution: Caution
   careful: boolean
   share: number
   /**
-   * What the last careful child died of. The second time is proof: the first may have been the machine's
-   * doing.
+   * The step at which the last careful child died. A second time is proof; the machine may have caused the
+   * first.
    */
   suspect: Step | undefined
   slice: Slice | undefined
@@ -43,18 +43,18 @@ export interface Death {
   failed: HeadraceError | undefined
   hung: boolean
   begun: boolean
-  /** What a careful child said last. */
+  /** The last step that a careful child announced. */
   step: Step | undefined
-  /** Work is done elsewhere: only the position tells which message it was. */
+  /** The work is done elsewhere: only the position tells which message it was. */
   remote: boolean
-  /** The most messages that wait in one partition; Infinity when nobody knows. */
+  /** The most messages that wait in one partition. Infinity if unknown. */
   waiting: number
-  /** Where the first of its partitions is read on, and all of them as text for people. */
+  /** Where the first of its partitions continues, and all of them as text for people. */
   next: MessagePlace
   position: string
 }
 
-/** Pause before the next child, or why there is none. */
+/** The pause before the next child, or why there is none. */
 export type Verdict = { pauseMs: number; stop?: undefined } | { stop: HeadraceError }
 
 export function createRecovery(): Recovery {
@@ -73,15 +73,15 @@ export function createRecovery(): Recovery {
   }
 }
 
-/** Errors for which a message may be to blame. */
+/** Errors that a message may have caused. */
 const BLAMES: readonly string[] = ['engine_failed', 'memory_exceeded', 'decoder_crashed', 'internal']
-/** Errors of class data that trying again may cure. */
+/** Errors of class data that a retry may cure. */
 const CURABLE: readonly string[] = ['file_changed']
 const SHARE_STEP = 8
 const SHARE_MAX = 512
 /**
- * Pieces of a message whose record is looked for: a piece costs a file of 20 ms, an attempt the start of a
- * process.
+ * Into how many pieces a message is split to search for its record: a piece costs a file of 20 ms, an attempt
+ * the start of a process.
  */
 const PIECES = 32
 const AGAIN: Verdict = { pauseMs: 0 }
@@ -102,7 +102,7 @@ export function afterDeath(recovery: Recovery, death: Death): Verdict {
   return narrow(recovery, death)
 }
 
-/** No message is to blame for it. */
+/** No message caused it. */
 function afterOutage(recovery: Recovery, death: Death, failed: HeadraceError): Verdict {
   if (STORAGE_WAITS.includes(failed.code)) return { pauseMs: STORAGE_PAUSE_MS }
   if (failed.errorClass !== 'transient' && !CURABLE.includes(failed.code)) return { stop: failed }
@@ -112,10 +112,7 @@ function afterOutage(recovery: Recovery, death: Death, failed: HeadraceError): V
     : { pauseMs: backoff(recovery.outages) }
 }
 
-/**
- * After a commit. True: what the next child should be told has changed, and the one that runs is to be
- * replaced.
- */
+/** After a commit. True: the next child needs other settings, so the present one must be replaced. */
 export function afterProgress(recovery: Recovery, accepted: number): boolean {
   Object.assign(recovery, { deaths: 0, outages: 0, drifts: 0 })
   if (accepted > 0) recovery.accused = 0
@@ -137,7 +134,7 @@ export function afterProgress(recovery: Recovery, accepted: number): boolean {
 /** Commits in a row after which a careful child is replaced by one that is not. */
 const CALM_COMMITS = 2
 
-/** Drift asked for columns: `added` of them exist now. */
+/** Drift requested columns; `added` of them are new. */
 export function afterDrift(recovery: Recovery, job: string, paths: string[], added: number): Verdict {
   recovery.drifts = added > 0 ? 0 : recovery.drifts + 1
   if (recovery.drifts < LIMITS.fruitlessDrifts) return AGAIN
@@ -149,13 +146,13 @@ export function afterDrift(recovery: Recovery, job: string, paths: string[], add
   }
 }
 
-/** Forgets what was found out of messages that are behind us. */
+/** Forgets what is known of messages that are done. */
 export function forget(recovery: Recovery, isBehind: (place: MessagePlace) => boolean): void {
   recovery.poison = recovery.poison.filter((place) => !isBehind(place))
   recovery.refused = recovery.refused.filter((row) => !isBehind(row))
 }
 
-/** The engine named the rows itself: they are left out, and nothing needs to be looked for. */
+/** The engine named the rows itself: they are left out, and no search is needed. */
 function refuse(recovery: Recovery, death: Death, failed: HeadraceError): Verdict {
   const rows = failed.params.rows as (RefusedRow & { name?: string })[]
   const fresh = rows.filter(
@@ -172,7 +169,7 @@ function narrow(recovery: Recovery, death: Death): Verdict {
   const { step } = death
   if (!recovery.careful) {
     recovery.careful = death.hung || recovery.deaths >= LIMITS.childDeathsBeforeCare
-    // A folder's files are few and have many records: one at a time from here on.
+    // A folder has few files with many records: one file at a time from here on.
     if (recovery.careful && death.next.name !== undefined)
       recovery.caution = { ...NO_CAUTION, batchMessages: 1 }
     return AGAIN
@@ -216,7 +213,7 @@ function narrowRemote(recovery: Recovery, death: Death): Verdict {
   return AGAIN
 }
 
-/** Too many in a row, with nothing accepted in between, are not the messages' doing. */
+/** If many in a row are accused, and nothing is accepted in between, the messages are not the cause. */
 function accuse(recovery: Recovery, death: Death, step: MessagePlace & Step): Verdict {
   const { failed } = death
   recovery.accused += 1

@@ -1,4 +1,4 @@
-/** The columns that say where a RAW row came from, filled per row and reused for each slab. */
+/** The columns for the origin of a RAW row, filled per row and reused for each slab. */
 import type { DerivedColumn, StageColumn } from '../core/engine.ts'
 import { createColumn, ensureRows, setWords, type ColumnValues } from '../core/rows.ts'
 import type { Messages } from '../core/messages.ts'
@@ -7,13 +7,13 @@ import { ORIGIN_COLUMNS } from '../core/raw-columns.ts'
 
 const SAME_IN_A_FILE = ['topic', 'topic_id', 'ingest_time']
 
-/** The origin columns that differ from row to row. A message id that is the key is not staged twice. */
+/** The origin columns that differ from row to row. A message ID that is the key is not staged twice. */
 export function stagedOrigin(dataset: Dataset): StageColumn[] {
   const derived = dataset.messageId.from === 'header' ? SAME_IN_A_FILE : ['message_id', ...SAME_IN_A_FILE]
   return ORIGIN_COLUMNS.filter((column) => !derived.includes(column.name))
 }
 
-/** The others, for a file of one batch. What is left out is null. */
+/** The other origin columns, for a file of one batch. Missing ones are null. */
 export function derivedOrigin(
   dataset: Dataset,
   file: { topic: string; topicId: string; ingestTime: string },
@@ -28,7 +28,7 @@ export function derivedOrigin(
     : constants
 }
 
-/** Spans of each message's identity; length -1 when it has none. */
+/** Spans of each message's identity. Length -1 if it has none. */
 export interface MessageIds {
   start: Int32Array
   length: Int32Array

@@ -1,19 +1,19 @@
 /**
- * What becomes of the decoded rows of a block before they are checked: a duplicate is dropped, a row that is refused
- * for its message's sake is quarantined, the rest goes on.
+ * Decides the fate of the decoded rows of a block before they are checked: a duplicate is dropped, a row that
+ * is refused because of its message is quarantined, all other rows continue.
  */
 import { placeOf, type Messages } from '../core/messages.ts'
 import type { Counts } from '../core/results.ts'
 import type { MessageIdentifier } from './message-ids.ts'
 import type { KnownRow, MessageReject } from './quarantine-rows.ts'
 
-/** A row that goes on has fate 0. */
+/** A row that continues has fate 0. */
 export const DUPLICATE = 1
 export const QUARANTINED = 2
 
-/** Rows of a block, by their place in the decoder's records. Arrays may be longer than there are rows. */
+/** Rows of a block, by their place in the decoder's records. Arrays may be longer than the number of rows. */
 export interface BlockRows {
-  /** The message that each row is of. */
+  /** The message of each row. */
   messageOf: Int32Array<ArrayBuffer>
   /** The first row of each message. */
   firstOf: number[]
@@ -24,7 +24,7 @@ export function createBlockRows(): BlockRows {
   return { messageOf: new Int32Array(0), firstOf: [], fates: new Uint8Array(0) }
 }
 
-/** Makes room for messages of so many rows, and keeps what is there. */
+/** Makes room for messages of this many rows, and keeps the content. */
 export function growMessages(rows: BlockRows, needed: number): void {
   if (needed <= rows.messageOf.length) return
   const wider = new Int32Array(needed * 2)
@@ -32,7 +32,7 @@ export function growMessages(rows: BlockRows, needed: number): void {
   rows.messageOf = wider
 }
 
-/** So many rows, none of which has a fate yet. */
+/** Resets the fates of this many rows. */
 export function beginFates(rows: BlockRows, count: number): void {
   if (rows.fates.length < count) rows.fates = new Uint8Array(count * 2)
   rows.fates.fill(0, 0, count)
@@ -55,8 +55,8 @@ interface Seen {
 }
 
 /**
- * Drops what the producer sent before, and quarantines a message whose identity belongs to other content. Returns the
- * rejects.
+ * Drops what the producer sent before, and quarantines a message whose identity belongs to other content.
+ * Returns the rejects.
  */
 export function markSeen(identifier: MessageIdentifier, seen: Seen): MessageReject[] {
   const { messages, rows, count, undecoded, counts } = seen
@@ -82,7 +82,7 @@ export function markSeen(identifier: MessageIdentifier, seen: Seen): MessageReje
 }
 
 function conflictAt(row: number, message: number): MessageReject {
-  const reason = 'another message with this id and other content came before'
+  const reason = 'an earlier message has the same ID and different content'
   return { row, message, kind: 'record', rule: 'id_conflict', path: '', value: '', reason }
 }
 
@@ -93,7 +93,7 @@ interface Ordinals {
   ordinalOf(row: number): number
 }
 
-/** Drops rows that RAW has already. */
+/** Drops rows that RAW already has. */
 export function markKnown(known: KnownRow, { messages, rows, count, ordinalOf }: Ordinals): void {
   const { messageOf, fates } = rows
   for (let row = 0; row < count; row += 1) {
@@ -103,10 +103,10 @@ export function markKnown(known: KnownRow, { messages, rows, count, ordinalOf }:
   }
 }
 
-/** Records that the engine does not take: their reasons by ordinal, by the place of their message. */
+/** Records that the engine refuses: their reasons by ordinal, by the place of their message. */
 export type RefusedRecords = ReadonlyMap<string, ReadonlyMap<number, string>>
 
-/** Rejects the records that the engine refused before, so that it does not see them again. */
+/** Rejects the records that the engine refused before, so that it does not get them again. */
 export function markRefused(
   refused: RefusedRecords | undefined,
   { messages, rows, count, ordinalOf }: Ordinals,

@@ -1,7 +1,7 @@
 /**
- * A child of a stream job: reads its Kafka partitions, decodes, checks and writes files; commits nothing. It
- * is disposable: whatever kills it costs the files it had not reported, and the next child reads the same
- * range again.
+ * A child of a stream job: reads its Kafka partitions, decodes, checks and writes files, and commits nothing.
+ * It is disposable: if it dies, only files that it had not reported are lost, and the next child reads the
+ * same range again.
  */
 import { HeadraceError, failure, reasonOf } from '../core/errors.ts'
 import { LIMITS } from '../core/limits.ts'
@@ -22,7 +22,7 @@ import type { ChildSettings, ToChild, ToSupervisor } from './protocol.ts'
 import { pause } from '../core/waiting.ts'
 import { rebuildWindow } from './window-rebuild.ts'
 
-/** What main/ wires a child with. */
+/** The parts that main/ passes to a child. */
 export interface ChildParts {
   settings: ChildSettings
   dataset: Dataset
@@ -82,11 +82,10 @@ interface ChildState {
   counts: ReturnType<typeof emptyCounts>
   cut: boolean
   stopping: boolean
-  /** Why files could not be written; thrown where the loop next looks. */
+  /** Why files could not be written. Thrown at the next step of the loop. */
   failure: unknown
   /**
-   * A batch was reported and its commit is not yet confirmed: at most one, so that memory and order are
-   * bounded.
+   * A batch was reported and its commit is not confirmed yet: at most one, so memory and order are bounded.
    */
   reported: boolean
   wake: () => void
@@ -108,7 +107,7 @@ function createState(parts: ChildParts): ChildState {
   }
 }
 
-/** With a bound on the batch, each commit lets the child read as much again. */
+/** With a limit on the batch, each commit lets the child read as much again. */
 function listen(parts: ChildParts, state: ChildState, until: Map<number, number> | undefined): void {
   parts.onMessage((message) => {
     if (message.type === 'cut') state.cut = true
@@ -121,7 +120,7 @@ function listen(parts: ChildParts, state: ChildState, until: Map<number, number>
   })
 }
 
-/** What messages go into, and what it writes them with. */
+/** The stages for messages, and their writer. */
 async function openIntake(
   parts: ChildParts,
   identifier: MessageIdentifier,
@@ -150,18 +149,18 @@ interface StreamRun {
   parts: ChildParts
   state: ChildState
   reader: MessageReader
-  /** With a bound on the batch: where each Kafka partition stops until the next commit. */
+  /** With a limit on the batch: where each Kafka partition stops until the next commit. */
   until: Map<number, number> | undefined
   writer: BatchWriter
   intake: Intake
-  /** What the supervisor was told: that there are rows, that the bound, or the goal, is reached. */
+  /** What the supervisor was told: that there are rows, and that the limit or the goal is reached. */
   said: { pending: boolean; bound: boolean; goal: boolean }
 }
 
 async function loop(run: StreamRun): Promise<void> {
   const { parts, state, reader, until, writer, said } = run
   const messages = createMessages(createSlab(LIMITS.slabBytes * 2), 8192)
-  /** A read may take long on a quiet topic; a cut does not wait for it. */
+  /** A read may take long on a quiet topic. A cut does not wait for it. */
   let reading: ReturnType<MessageReader['read']> | undefined
   while (!state.stopping) {
     if (state.failure !== undefined) throw state.failure
@@ -187,7 +186,10 @@ async function loop(run: StreamRun): Promise<void> {
   }
 }
 
-/** Takes what was read; returns the paths that drift wants as columns: then nothing of it counts. */
+/**
+ * Takes the messages of a read. Returns the paths that drift wants to add as columns; if there are any, none
+ * of the messages count.
+ */
 async function take(
   { parts, state, intake }: StreamRun,
   messages: Messages,
@@ -204,7 +206,7 @@ async function take(
   return []
 }
 
-/** Once a batch that it has rows, and once that it has read what it was to read. */
+/** Reports once per batch that it has rows, and once that everything is read. */
 function tellProgress({ parts, state, writer, said }: StreamRun): void {
   const { goal } = parts.settings
   if (!said.pending && hasProgress(state)) {
@@ -217,7 +219,7 @@ function tellProgress({ parts, state, writer, said }: StreamRun): void {
   }
 }
 
-/** Backpressure: with a reported batch unconfirmed and the next one half full, nothing more is read. */
+/** Backpressure: with an unconfirmed batch and the next one half full, the child stops reading. */
 function mustWait(state: ChildState, stagedBytes: number, until: Map<number, number> | undefined): boolean {
   if (state.reported && stagedBytes > LIMITS.stagedBytes / 2) return true
   return (
@@ -226,14 +228,14 @@ function mustWait(state: ChildState, stagedBytes: number, until: Map<number, num
   )
 }
 
-/** A read that is still on its way when the child stops fails with nobody listening. */
+/** A read that is under way when the child stops fails, and nobody waits for it. */
 function startRead(reader: MessageReader, messages: Messages): ReturnType<MessageReader['read']> {
   const reading = reader.read(messages, POLL_MS)
   reading.catch(() => undefined)
   return reading
 }
 
-/** Resolves when the supervisor says something. */
+/** Resolves when the supervisor sends something. */
 function nextCommand(state: ChildState): Promise<undefined> {
   return new Promise((resolve) => {
     state.wake = () => resolve(undefined)
@@ -245,7 +247,7 @@ function hasProgress(state: ChildState): boolean {
   return false
 }
 
-/** Closes the batch and reports it when its files are durable; meanwhile the next one is read. */
+/** Closes the batch, and reports it when its files are durable. Meanwhile, the child reads the next one. */
 async function report(parts: ChildParts, state: ChildState, writer: BatchWriter): Promise<void> {
   const ranges = [...state.positions].map(([partition, next]) => ({
     partition,
@@ -281,7 +283,7 @@ function noteNewest(state: ChildState, times: Float64Array, count: number): void
   for (let i = 0; i < count; i += 1) if (times[i] > state.newestMs) state.newestMs = times[i]
 }
 
-/** After a rewind: which of the rows about to be read are in RAW already. */
+/** After a rewind: which of the next rows RAW already has. */
 async function knownRows(
   parts: ChildParts,
   state: ChildState,
@@ -316,7 +318,7 @@ function alive(state: ChildState, identifier: MessageIdentifier): ToSupervisor {
   }
 }
 
-/** What a child says last when it fails with an error that it understands. */
+/** The last message of a child that fails with a known error. */
 export function failedMessage(error: unknown): ToSupervisor {
   if (error instanceof HeadraceError)
     return { type: 'failed', code: error.code, params: error.params, message: error.message }

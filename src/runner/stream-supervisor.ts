@@ -24,8 +24,8 @@ import { pause } from '../core/waiting.ts'
 const PARTITION_CHECK_MS = 10_000
 
 /**
- * Runs until the signal aborts (then ends after a commit), until caught up when asked, or until an error
- * that trying again cannot cure.
+ * Runs until the signal aborts (then it ends after a commit), until it has caught up if requested, or until
+ * an error that a retry cannot cure.
  */
 export async function superviseStream(options: SupervisorOptions): Promise<StreamSummary> {
   const state = createState(options)
@@ -50,10 +50,10 @@ export async function superviseStream(options: SupervisorOptions): Promise<Strea
   }
 }
 
-/** The partitions of one child, and what is known of them since children died on them. */
+/** The partitions of one child, and what is known of them from the deaths of children. */
 interface Slot {
   partitions: number[]
-  /** Those of them that the child reads. */
+  /** The partitions among them that the child reads. */
   reading: number[]
   child: ChildHandle | undefined
   recovery: Recovery
@@ -64,11 +64,11 @@ interface State {
   total: Counts
   commits: number
   fatal: HeadraceError | undefined
-  /** Ends of the partitions when a job that stops when caught up began. */
+  /** Ends of the partitions at the start of a job that stops when it has caught up. */
   goal: Map<number, number> | undefined
   /**
-   * A child of a job that stops when caught up has read all there is: commit now instead of when the
-   * interval ends.
+   * A child of a job that stops when caught up has read everything: commit now instead of at the end of the
+   * interval.
    */
   hurry: boolean
   wake: () => void
@@ -139,9 +139,9 @@ function settingsOf(options: SupervisorOptions, state: State, slot: Slot): Child
 }
 
 /**
- * At one message a batch only one partition is read at a time: whose message killed the child is then beyond
- * doubt. It stays at one until the bound grows, for each change costs the start of a child; one that has
- * nothing is passed over, for it would hold up the others.
+ * With one message per batch, only one partition is read at a time, so there is no doubt whose message killed
+ * the child. It stays at this partition until the limit grows, because each change costs the start of a
+ * child. A partition without messages is skipped, because it would delay the others.
  */
 function cautiousPartitions(
   options: SupervisorOptions,
@@ -161,7 +161,7 @@ async function endsNow(options: SupervisorOptions, slot: Slot): Promise<Map<numb
   return slot.recovery.caution.batchMessages === 1 ? options.ends().catch(() => undefined) : undefined
 }
 
-/** From a partition that has become quiet to one that has not. */
+/** Moves from a partition that has become quiet to one that has messages. */
 async function moveOn(options: SupervisorOptions, slot: Slot): Promise<void> {
   const { child } = slot
   const ends = await endsNow(options, slot)
@@ -170,7 +170,7 @@ async function moveOn(options: SupervisorOptions, slot: Slot): Promise<void> {
   if (cautiousPartitions(options, slot, ends)[0] !== slot.reading[0]) child?.retire()
 }
 
-/** Decides what follows the end of a child that nobody asked for. */
+/** Decides what follows an unexpected end of a child. */
 async function afterEnd(options: SupervisorOptions, state: State, slot: Slot): Promise<void> {
   const child = slot.child as ChildHandle
   const { recovery } = slot
@@ -202,7 +202,7 @@ async function afterEnd(options: SupervisorOptions, state: State, slot: Slot): P
   await act(options, state, verdict)
 }
 
-/** A child that nothing waited for and that lived so long is no link in a chain of deaths. */
+/** A child without waiting messages that lived this long does not count in a chain of deaths. */
 const LONG_LIFE_MS = 300_000
 
 async function act(options: SupervisorOptions, state: State, verdict: Verdict): Promise<void> {
@@ -210,7 +210,7 @@ async function act(options: SupervisorOptions, state: State, verdict: Verdict): 
   else if (verdict.pauseMs > 0) await pause(verdict.pauseMs, { signal: options.signal })
 }
 
-/** Waits one interval (or until a stop), then asks the children that have something for their batches. */
+/** Waits one interval (or until a stop), then requests the batches of the children that have rows. */
 async function waitForWork(options: SupervisorOptions, state: State, stopping: boolean): Promise<void> {
   const wait = stopping
     ? 0
@@ -268,8 +268,8 @@ function reached(options: SupervisorOptions, state: State, goal: Map<number, num
 }
 
 /**
- * New partitions start from their beginning, whatever the declaration says of a first start: they are
- * younger than it.
+ * New partitions start from their beginning, whatever the declaration says of a first start: they are younger
+ * than it.
  */
 async function adoptPartitions(options: SupervisorOptions, state: State): Promise<void> {
   const owned = new Set(state.slots.flatMap((slot) => slot.partitions))

@@ -1,10 +1,10 @@
-/** What a supervisor of a stream is given: the table, the source, who starts children and who is told. */
+/** The input of a stream's supervisor: the table, the source, how to start children, and callbacks. */
 import type { CommitEvent } from '../core/results.ts'
 import type { CommitRequest } from '../core/commit-request.ts'
 import type { ChildProcess } from './child-handle.ts'
 import type { ChildSettings } from './protocol.ts'
 
-/** The table as the supervisor needs it: main/ passes the lakehouse's. */
+/** The table as the supervisor needs it. main/ passes that of the lakehouse. */
 export interface StreamTable {
   readonly snapshot: { version: number; marks: ReadonlyMap<string, number> }
   refresh(): Promise<unknown>
@@ -30,21 +30,21 @@ export interface SupervisorOptions {
   partitions: number[]
   children: number
   commitIntervalMs: number
-  /** Where partitions without a mark begin. */
+  /** Where partitions without a mark start. */
   firstOffsets: Map<number, number>
   childSettings: Pick<
     ChildSettings,
     'dataset' | 'home' | 'rawPath' | 'archivePath' | 'topicId' | 'topic' | 'threads' | 'spark'
   >
   spawn(): ChildProcess
-  /** Adds columns that drift discovered and returns how many are new; children started after it use them. */
+  /** Adds the columns that drift found, and returns how many are new. Children that start later use them. */
   evolve(paths: string[]): Promise<number>
   /**
-   * Ends of the partitions now: `untilCaughtUp` stops when all marks have reached them. Undefined: when
-   * children are idle.
+   * The present ends of the partitions: `untilCaughtUp` stops when all marks have reached them. Undefined:
+   * when the children are idle.
    */
   ends(): Promise<Map<number, number> | undefined>
-  /** New partitions of the topic, asked from time to time. */
+  /** New partitions of the topic, checked from time to time. */
   partitionsNow(): Promise<number[]>
   observer: StreamObserver
   nowMs: () => number

@@ -3,25 +3,25 @@ import { nextTick, type Schedule } from '../dataset/schedule.ts'
 
 export interface TickOptions {
   schedule: Schedule
-  /** Errors are its own affair: the next tick comes whatever it does. */
+  /** It handles its own errors: the next tick comes in any case. */
   action(tickMs: number): Promise<void>
   nowMs: () => number
   pause(ms: number): Promise<void>
   signal: AbortSignal
 }
 
-/** The clock is looked at so often, so that a jump or a machine that slept is noticed. */
+/** How often the clock is checked, to notice a jump or a machine that slept. */
 const LOOK_MS = 15_000
 /**
- * A clock set back further than this was wrong before: the schedule begins anew instead of waiting for it to
- * come by again.
+ * A clock that is set back further was wrong before: the schedule starts again instead of waiting for the
+ * same time.
  */
 const SET_BACK_MS = 26 * 3_600_000
 
 /**
- * Returns when the signal aborts or no tick is left. Ticks that passed while the action ran, the machine
- * slept or the clock jumped ahead are made good by one action, at once: it takes all that is new anyway. No
- * tick runs twice when the clock is set back.
+ * Returns when the signal aborts or no tick is left. One action makes up at once for all ticks that passed
+ * while the action ran, the machine slept or the clock jumped ahead: it takes all new data anyway. No tick
+ * runs twice when the clock is set back.
  */
 export async function runAtTicks(options: TickOptions): Promise<void> {
   const { schedule, signal } = options

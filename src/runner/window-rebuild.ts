@@ -1,7 +1,7 @@
 /**
- * The dedup window after a restart holds what it would hold without one: the newest identities of RAW,
- * counted as messages. Offsets do not count them: a transactional topic has a marker for each commit, a
- * compacted one has gaps, and what was a duplicate is not in RAW.
+ * After a restart, the dedup window holds what it would hold without one: the newest identities of RAW,
+ * counted as messages. Offsets do not count messages: a transactional topic has a marker per commit, a
+ * compacted topic has gaps, and duplicates are not in RAW.
  */
 import type { CommittedFiles, OffsetRange, StageEngine } from '../core/engine.ts'
 import type { PartitionPosition } from '../core/source.ts'
@@ -13,21 +13,21 @@ export interface RebuildParts {
   filesFrom(leastOffset: number): Promise<CommittedFiles>
   topicId: string
   positions: PartitionPosition[]
-  /** Messages of each Kafka partition's window. */
+  /** Messages in the window of each Kafka partition. */
   capacity: number
 }
 
 /**
- * So much further back than offsets say: one reading is enough where one message in twenty is a duplicate.
+ * How much further back than the offsets say: one reading is enough if one message in twenty is a duplicate.
  */
 const MARGIN = 1.05
-/** What is rare is found in a few readings, and none reads much too much. */
+/** Rare messages are found in a few readings, and none reads far too much. */
 const FURTHER_MOST = 16
 
 /**
- * Reads what a plain topic needs; where that were too few, it is forgotten, and all is read again from
- * further back: the oldest must come first. Counting ahead costs half of a reading, each time, for topics
- * that never need it.
+ * Reads what a plain topic needs. If that gives too few identities, it forgets them and reads again from
+ * further back, because the oldest must come first. Counting in advance would cost half a reading each time,
+ * for topics that never need it.
  */
 export async function rebuildWindow(parts: RebuildParts, identifier: MessageIdentifier): Promise<void> {
   const { identities, topicId, capacity } = parts
@@ -50,8 +50,7 @@ export async function rebuildWindow(parts: RebuildParts, identifier: MessageIden
     for (const range of short) {
       const count = counts.get(range.partition) as number
       const further = Math.min(FURTHER_MOST, (capacity / Math.max(1, count)) * MARGIN)
-      // Further back brought nothing: what is older has left RAW, most likely, and all that is left is soon
-      // read.
+      // Going further back brought nothing: older rows have most likely left RAW, and the rest is soon read.
       const isAll = count === before.get(range.partition)
       range.from = isAll ? 0 : Math.max(0, range.until - Math.ceil((range.until - range.from) * further))
       before.set(range.partition, count)

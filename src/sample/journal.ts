@@ -1,7 +1,7 @@
 /**
- * The producer's journal: one line per acknowledged message, written after the acknowledgement. It is the
- * independent witness of the tests (what was acknowledged must be in RAW, once) and where a stopped producer
- * goes on.
+ * The producer's journal: one line per acknowledged message, written after the acknowledgment. It is the
+ * independent witness of the tests (what was acknowledged must be in RAW, once), and a stopped producer
+ * continues from it.
  */
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
@@ -27,7 +27,9 @@ export interface Journal {
   append(lines: JournalLine[]): Promise<void>
 }
 
-/** Opens a journal, or begins one. The seed and shares of an existing one win: they define the sequence. */
+/**
+ * Opens a journal, or starts one. The seed and shares of an existing journal win: they define the sequence.
+ */
 export async function openJournal(path: string, wanted: JournalHeader): Promise<Journal> {
   const known = existsSync(path) ? await readJournal(path) : undefined
   if (known === undefined) await writeFile(path, `${JSON.stringify(wanted)}\n`)

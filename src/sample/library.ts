@@ -1,7 +1,6 @@
 /**
- * Sample messages: an XML <library> of one to five <book> each, made from a seed and a number alone, so that
- * a producer that was stopped goes on exactly where it was, and an oracle can say what must have arrived
- * without being told.
+ * Sample messages: an XML <library> of one to five <book> each, made only from a seed and a number. So a
+ * stopped producer continues exactly where it was, and an oracle can compute what must have arrived.
  */
 
 export interface Shares {
@@ -18,10 +17,10 @@ export interface SampleMessage {
   kind: MessageKind
   /** The Kafka key: made once, kept by duplicates. */
   messageId: string
-  /** Hours that the message's own time lies in the past. */
+  /** How many hours the message's own time lies in the past. */
   lateHours: number
   xml: string
-  /** Ids of the books that must be accepted, and how many must be quarantined. */
+  /** IDs of the books that must be accepted, and the number of those that must be quarantined. */
   accepted: string[]
   quarantined: number
 }
@@ -169,7 +168,7 @@ function libraryXml(books: Book[]): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<library>\n${lines.join('')}</library>\n`
 }
 
-/** One wrong value: a year in words, out of range, or missing; an id that is none; an empty title. */
+/** Makes one value wrong: a year in words, out of range, or missing; an invalid ID; an empty title. */
 function spoil(book: Book, random: () => number): Book {
   const ways: ((book: Book) => Book)[] = [
     (original) => ({ ...original, year: 'MMXX' }),

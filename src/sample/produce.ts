@@ -1,6 +1,6 @@
 /**
- * The producer: makes messages, sends them in batches, keeps the journal, at a rate or flat out, once or for
- * ever.
+ * The producer: makes messages, sends them in batches and keeps the journal, at a rate or at full speed, once
+ * or continuously.
  */
 import type { MessageSink } from '../core/message-sink.ts'
 import { sampleMessage, type MessageKind, type SampleMessage } from './library.ts'
@@ -12,7 +12,7 @@ export interface ProduceOptions {
   sink: MessageSink
   /** How many messages in this run; Infinity for continuous. */
   count: number
-  /** Messages a second; 0 for flat out. */
+  /** Messages per second; 0 for full speed. */
   ratePerSecond: number
   signal: AbortSignal
   nowMs: () => number

@@ -1,13 +1,13 @@
 /**
- * The demo's table: what was acknowledged (the producer's journal), what the tables and the ledger hold, and
- * whether they agree.
+ * The table at the end of the demo: what was acknowledged (the producer's journal), what the tables and the
+ * ledger hold, and whether they agree.
  */
 import { join } from 'node:path'
 import { readJournal } from './journal.ts'
 import { sampleMessage } from './library.ts'
 import { bytesText } from '../core/bytes-text.ts'
 
-/** Runs a CLI command and gives its JSON. */
+/** Runs a CLI command and returns its JSON. */
 export type Ask = (args: string[]) => Promise<Record<string, unknown>>
 
 export interface Receipt {
@@ -27,14 +27,14 @@ type Line = Record<string, unknown>
 
 const yes = (good: boolean): string => (good ? 'yes' : 'NO')
 
-/** `tables` asks in the tenant's home, `service` in that of the installation. */
+/** `tables` runs commands in the tenant's home, `service` in that of the installation. */
 export async function reconcile(
   { tables, service }: { tables: Ask; service: Ask },
   dataset: string,
   home: string,
   runs: Receipt[],
 ): Promise<Line[]> {
-  // A folder's messages carry no id: what was sent twice is two files.
+  // A folder's messages carry no ID: a message that was sent twice is two files.
   const files = dataset === 'books_files'
   const journal = files ? 'books_files-files.tsv' : 'book_data_topic.tsv'
   const expected = await expectation(join(home, 'journals', journal))
@@ -61,7 +61,7 @@ export async function reconcile(
   ]
 }
 
-/** The counts that RAW keeps of what was read. */
+/** RAW's own counts of what was read. */
 function readLines(expected: Expectation, raw: RawFigures, files: boolean): Line[] {
   const { read, accepted, duplicate, quarantined } = raw.counts
   return [
@@ -98,7 +98,7 @@ function rawLine(expected: Expectation, raw: RawFigures, files: boolean): Line {
   }
 }
 
-/** The rows that were published: each record once. */
+/** The published rows: each record once. */
 function processedLines(expected: Expectation, { rows, files, bytes, years }: ProcessedFigures): Line[] {
   return [
     {
@@ -111,7 +111,7 @@ function processedLines(expected: Expectation, { rows, files, bytes, years }: Pr
   ]
 }
 
-/** What each run published: the first is killed on purpose, the last finds nothing new. */
+/** Rows that each run published: the first is killed on purpose, the last finds nothing new. */
 function runLines([first, second, third]: Receipt[]): Line[] {
   return [
     {
@@ -139,7 +139,7 @@ interface Expectation {
   quarantined: number
 }
 
-/** What must come out, by what the producer sent and had acknowledged. */
+/** The expected result, from what the producer sent and had acknowledged. */
 async function expectation(journal: string): Promise<Expectation> {
   const { header, lines } = await readJournal(journal)
   const made = lines.map((line) => sampleMessage(header.seed, line.index, header.shares))
@@ -224,7 +224,7 @@ async function query(tables: Ask, table: string, sql: string): Promise<Line[]> {
 /** Receipts show vCPU-hours to the sixth decimal. */
 const ROUNDED_SECONDS = 0.0036 + 1e-6
 
-/** CPU seconds: what the ledger took for runs, and what their receipts say. Drafts are free. */
+/** CPU seconds: charged by the ledger, and measured by the runs. Drafts are free. */
 async function cpuOf(service: Ask): Promise<{ paid: number; charged: number; executions: number }> {
   const ledger = (await service(['usage', '--ledger'])) as unknown as {
     items: { credit: string; cpu_microseconds: string }[]

@@ -1,6 +1,6 @@
 /**
- * Bookings that change after they were decided: moved forward into room that became free, or made longer for
- * a run that outruns its own. Pure, as cycle.ts is.
+ * Changes of bookings after the decision: moved forward into room that became free, or extended for a run
+ * that outruns its booking. Pure, like cycle.ts.
  */
 import type { Namespace } from '../core/service/namespaces.ts'
 import {
@@ -14,7 +14,7 @@ import {
 } from './slots.ts'
 import { ownLane, type Room } from './snapshot.ts'
 
-/** A booking for later of something that may start now. */
+/** A later booking of an execution that may start now. */
 export interface Later {
   executionId: string
   namespace: Namespace
@@ -24,7 +24,7 @@ export interface Later {
   preferredMs: number
   fromMs: number
   untilMs: number
-  /** The latest start of the lots it holds from: a hold cannot be used before. */
+  /** The latest start of the lots that it holds from: a hold cannot be used earlier. */
   paidFromMs: number
 }
 
@@ -35,9 +35,8 @@ export interface Advance {
 }
 
 /**
- * Bookings that can begin earlier, because what was before them ended early: in the order given, each into
- * the room that is free now and by giving up its own later one. Whoever was booked keeps at least what it
- * had.
+ * Bookings that can start earlier, because bookings before them ended early. In the given order, each moves
+ * into the room that is free now, plus the room of its own later booking. Each keeps at least what it had.
  */
 export function advance(snapshot: Room, booked: Later[]): Advance[] {
   const own = new Map<string, Lane>()
@@ -51,7 +50,7 @@ export function advance(snapshot: Room, booked: Later[]): Advance[] {
     }
     const held = touched(snapshot.grid, execution)
     for (const lane of lanes) occupy(lane, need, held, -1)
-    // Just before its own time at the latest: where it is, it fits.
+    // Earlier than its own time: at its own time, it fits already.
     const found = findPlacement(snapshot.grid, lanes, need, {
       earliestMs: Math.max(snapshot.nowMs, execution.preferredMs, execution.paidFromMs),
       deadlineMs: execution.untilMs - 1,
@@ -70,21 +69,21 @@ export type Outrunning = Pick<
   'executionId' | 'namespace' | 'owner' | 'cpuCores' | 'memoryGb' | 'untilMs'
 >
 
-/** The slots that a longer booking adds: none when it ends inside of one that it has. */
+/** The slots that a longer booking adds. None if it ends within a slot that it already has. */
 export interface Extension {
   executionId: string
   fromMs: number
   untilMs: number
 }
 
-/** Bookings that can reach to the end of the next slot: those for which it is free, in the order given. */
+/** Bookings that can be extended to the end of the next slot, because it is free. In the given order. */
 export function extendRunning(snapshot: Room, running: Outrunning[]): Extension[] {
   const { grid, nowMs } = snapshot
   const own = new Map<string, Lane>()
   return running.flatMap((execution) => {
     const endedMs = Math.max(execution.untilMs, grid.originMs)
     const untilMs = (Math.floor(Math.max(endedMs, nowMs) / grid.slotMs) + 1) * grid.slotMs
-    // A slot that the booking touches is its own already: only whole ones after it are new.
+    // A slot that the booking touches already belongs to it; only the whole slots after it are new.
     const first = Math.ceil((endedMs - grid.originMs) / grid.slotMs)
     const span: Placement = {
       fromMs: grid.originMs + first * grid.slotMs,
@@ -100,7 +99,9 @@ export function extendRunning(snapshot: Room, running: Outrunning[]): Extension[
   })
 }
 
-/** What must have room for a booking: its namespace, and its owner's units when it uses somebody's. */
+/**
+ * The lanes that must have room for a booking: its namespace, and the units of their owner if it uses them.
+ */
 function lanesOf(
   snapshot: Room,
   own: Map<string, Lane>,

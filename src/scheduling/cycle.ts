@@ -1,14 +1,13 @@
 /**
- * One decision of the scheduler over a snapshot, in six steps. Pure: what is decided comes back as data,
- * `state/` applies it in the transaction that read the snapshot.
+ * One decision of the scheduler over a snapshot, in six steps. Pure: it returns the decision as data,
+ * and `state/` applies it in the transaction that read the snapshot.
  *
- * 1. heads: the executions whose turn it is, in the order of their fair-share tags (the snapshot brings
- *   them).
+ * 1. heads: the executions whose turn it is, in the order of their fair-share tags (from the snapshot).
  * 2. snapshot: free capacity slot by slot, what tenants own and have left.
  * 3. nominate: in which namespaces each may run, and with whose capacity.
  * 4. place: the preferred time, else the next that fits inside its SLA window.
  * 5. pay: whether the ledger holds what it needs then.
- * 6. admit into the working copy, or say why not and when to look again.
+ * 6. admit: book it in the working copy, or state why not and when to look again.
  */
 import { SHARED } from '../core/service/namespaces.ts'
 import { neverFits, noCapacity, nominate, windowMissed, type Offer } from './offers.ts'
@@ -21,7 +20,7 @@ export interface Wait {
   executionId: string
   reason: ServiceReason
   tryAfterMs: number
-  /** It can never be placed any more: its window is over. */
+  /** It can never be placed: its window is over. */
   over: boolean
 }
 
@@ -30,7 +29,7 @@ export interface Decisions {
   waits: Wait[]
 }
 
-/** How long one that found no capacity or no balance sleeps, unless what it lacks arrives before. */
+/** How long an execution without capacity or balance sleeps, unless either becomes available earlier. */
 const SLEEP_MS = { no_capacity: 60_000, no_balance: 900_000, never: 3_600_000 }
 
 export function decide(snapshot: Snapshot): Decisions {
@@ -44,13 +43,13 @@ export function decide(snapshot: Snapshot): Decisions {
   return decisions
 }
 
-/** A way to run that has room, and when. */
+/** A way to run that has room, with its time. */
 interface Place {
   offer: Offer
   placement: Placement
 }
 
-/** Places one execution, taking what it needs out of the snapshot, or says why it waits. */
+/** Places one execution and takes its capacity out of the snapshot, or states why it waits. */
 function admit(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Booking | Wait {
   const need: Need = {
     cpuCores: queued.cpuCores,
@@ -89,7 +88,7 @@ function admit(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Book
   }
 }
 
-/** All places worth paying for, the earliest at the front, and why the first one without room has none. */
+/** All places to consider, the earliest first, and why the first one without room has none. */
 function findPlaces(
   snapshot: Snapshot,
   own: Map<string, Lane>,
@@ -110,8 +109,8 @@ function findPlaces(
       continue
     }
     places.push({ offer, placement })
-    // Its own units cost nothing more: rather later in them than at once for a price. In the pool a loan
-    // costs the same as waiting.
+    // Its own units cost nothing more, so it rather waits for them than pays to start at once. In the pool, a
+    // loan costs the same as waiting.
     if (queued.namespace !== SHARED || placement.fromMs <= earliestMs) break
   }
   return { places: places.sort((a, b) => a.placement.fromMs - b.placement.fromMs), refusal }

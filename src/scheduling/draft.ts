@@ -1,14 +1,14 @@
-/** What a draft run says of a job: whether it may go to production, and with what. */
+/** The verdict on a draft run: whether the job may go to production, and with which requirements. */
 import type { Namespace } from '../core/service/namespaces.ts'
 
 export interface DraftRun {
   /** Seconds of the run without start-up: connecting, compiling, the first fetch. */
   actualSeconds: number
-  /** Seconds that the estimate gives for the sample's volume, without start-up. */
+  /** Seconds that the estimate gives for the volume of the sample, without start-up. */
   estimatedSeconds: number
   cpuCores: number
   memoryGb: number
-  /** Where its tenant's purchases would let it run. */
+  /** The namespace in which its tenant's purchases would let it run. */
   target: Namespace
 }
 
@@ -28,16 +28,16 @@ export type Evaluation =
 /** What a job keeps of its last promotion and demotion. */
 export type JobEvaluation = Partial<Evaluation> & {
   evidence?: Record<string, string | number>
-  /** When it was promoted. */
+  /** Time of the promotion. */
   at?: string
-  /** Why it is a draft again. */
+  /** Why it became a draft again. */
   demoted?: string
 }
 
-/** A sample that takes less says nothing: what is measured then is noise. */
+/** A sample that takes less proves nothing: its run time is noise. */
 export const LEAST_SAMPLE_SECONDS = 1
 
-/** What takes longer than so many times its estimate has no place in production. */
+/** A run that takes longer than this many times its estimate has no place in production. */
 export const MOST_RATIO = 1.5
 
 export function performanceRatio({
@@ -48,11 +48,12 @@ export function performanceRatio({
 }
 
 /**
- * Within 20 % of the estimate: as it is. Within 50 %: with a fifth more of cores and memory. Above: not yet.
+ * Within 20 % of the estimate: promote as it is. Within 50 %: promote with a fifth more cores and memory.
+ * Above: refuse.
  */
 export function evaluateDraft(run: DraftRun): Evaluation {
   const ratio = performanceRatio(run)
-  // A sample that is over in no time is judged only when even that is too slow.
+  // A very short run counts only if even that is too slow.
   if (run.actualSeconds < LEAST_SAMPLE_SECONDS && ratio > 1.2)
     return { promotion_eligible: false, reason: 'sample_too_small', recommended_action: 'enlarge_the_sample' }
   if (ratio <= 1.2) return { promotion_eligible: true, recommended_namespace: run.target, confidence: 'high' }
@@ -70,5 +71,5 @@ export function evaluateDraft(run: DraftRun): Evaluation {
   }
 }
 
-/** To the next whole one, forgiving what floating point adds to 5 * 1.2. */
+/** Rounds up, but ignores what floating point adds to 5 * 1.2. */
 const up = (value: number): number => Math.ceil(Math.round(value * 1e9) / 1e9)

@@ -11,20 +11,19 @@
 export type Priority = 'low' | 'medium' | 'high'
 
 /**
- * Within a tenant a high priority counts as a quarter of its cost, a low one as four times: sooner, but never
- * for ever.
+ * Within a tenant, a high priority counts as a quarter of its cost and a low one as four times its cost: it
+ * changes the order, but starves nothing.
  */
 const COST_FACTOR: Record<Priority, number> = { high: 0.25, medium: 1, low: 4 }
 
 export interface Share {
   weight: number
-  /** End of the span that the tenant's last execution took. */
+  /** End of the span of the tenant's last execution. */
   lastTag: number
 }
 
 /**
- * The tag of a new execution and what the tenant's share becomes. `virtualTime` is the tag that was served
- * last.
+ * The tag of a new execution, and the new share of the tenant. `virtualTime` is the tag that was served last.
  */
 export function nextTag(
   share: Share,
@@ -33,8 +32,8 @@ export function nextTag(
 ): { tag: number; lastTag: number } {
   const start = Math.max(virtualTime, share.lastTag)
   const cost = work.coreMinutes / share.weight
-  // The priority moves where it stands in the queue, the full cost moves what comes after: it cannot be used
-  // to take more.
+  // The priority moves this execution in the queue; its full cost moves the next ones. So a priority cannot
+  // be used to take more.
   return {
     tag: start + (COST_FACTOR[work.priority] - 1) * Math.min(cost, PRIORITY_SPAN),
     lastTag: start + cost,
@@ -42,13 +41,13 @@ export function nextTag(
 }
 
 /**
- * Bound on what a priority can move, in core-minutes of weight 1: a giant job does not jump the whole queue.
+ * Limit of what a priority can move, in core-minutes of weight 1: a giant job cannot jump the whole queue.
  */
 const PRIORITY_SPAN = 60
 
 /**
- * A tenant's weight: its dedicated cores plus its vCPU-hours a day spread over the day; one core at least, so
- * that trials run too.
+ * The weight of a tenant: its dedicated cores plus its vCPU-hours per day, spread over the day; at least one
+ * core, so that trials run too.
  */
 export function weightOf(bought: { dedicatedUnits: number; vcpuHoursPerDay: number }): number {
   return Math.max(1, bought.dedicatedUnits * 4 + bought.vcpuHoursPerDay / 24)

@@ -1,5 +1,5 @@
 /**
- * Which lent units are called back: pure. An owner that has work for its units gets them back, the newest
+ * Decides which loans are recalled. Pure. An owner that has work for its units gets them back, the newest
  * loan first, and no more than it needs.
  */
 import { UNIT } from '../core/service/amounts.ts'
@@ -11,20 +11,20 @@ export interface Size {
 
 export interface Loan extends Size {
   executionId: string
-  /** The later it began, the less is lost when it ends. */
+  /** The later it started, the less is lost when it ends. */
   startedMs: number
 }
 
 export interface Owner {
   units: number
-  /** What runs in its units now, its own and lent. */
+  /** What runs in its units now: its own work and loans. */
   used: Size
   loans: Loan[]
   /** What it could start now, in its order. */
   wants: Size[]
 }
 
-/** Executions to end. None when what it wants fits beside them, or would not fit without them either. */
+/** Executions to end. None if what it wants fits beside them, or would not fit without them either. */
 export function loansToRecall({ units, used, loans, wants }: Owner): string[] {
   const free: Size = {
     cpuCores: units * UNIT.cpuCores - used.cpuCores,

@@ -1,4 +1,4 @@
-/** Where an execution may run and with whose capacity; and why it can run nowhere, or not yet. */
+/** Where an execution may run, and with whose capacity; and why it can run nowhere, or not yet. */
 import { UNIT } from '../core/service/amounts.ts'
 import { DEDICATED, DRAFT, SHARED, type Namespace } from '../core/service/namespaces.ts'
 import type { ServiceReason } from './reasons.ts'
@@ -6,8 +6,8 @@ import type { Lane } from './slots.ts'
 import { ownLane, type Queued, type Snapshot } from './snapshot.ts'
 
 /**
- * A way to run: the namespace, the lanes that must have room, whose dedicated capacity is used and whether it
- * is paid by the hour.
+ * A way to run: the namespace, the lanes that must have room, the owner of the dedicated capacity, and
+ * whether it is paid by the hour.
  */
 export interface Offer {
   namespace: Namespace
@@ -18,8 +18,8 @@ export interface Offer {
 }
 
 /**
- * Its own namespace first, then idle capacity of others whose policy allows it. A production job never goes
- * to the drafts.
+ * Its own namespace first, then idle capacity of others whose policy allows it. A production job never uses
+ * the namespace of drafts.
  */
 export function* nominate(snapshot: Snapshot, own: Map<string, Lane>, queued: Queued): Generator<Offer> {
   const { namespace } = queued

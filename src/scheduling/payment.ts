@@ -5,8 +5,8 @@ import type { Placement } from './slots.ts'
 import type { Lot, Queued } from './snapshot.ts'
 
 /**
- * Takes the estimate from lots that are valid when it starts, the one that ends first at the front; none for
- * a part.
+ * Takes the estimate from lots that are valid at the start, the one that ends first at the front. All or
+ * nothing.
  */
 export function pay(
   lots: Lot[],

@@ -5,7 +5,7 @@
 import type { TimePeriod } from '../core/periods.ts'
 import type { Price, PriceList, ResourceType } from './terms.ts'
 
-/** An example to start with; an operator sets the real one. */
+/** A first example. The operator sets the real one. */
 export const FIRST_PRICE_LIST: PriceList = {
   currency: 'EUR',
   dedicated_units: { hourly: 30, daily: 600, monthly: 15_000, yearly: 150_000 },

@@ -13,7 +13,7 @@ export interface ReasonText {
   next: string
 }
 
-/** The same words in API, CLI, metrics and `why`. */
+/** The same text in API, CLI, metrics and `why`. */
 export function reasonText(reason: ServiceReason): ReasonText {
   const { message, next } = failure(reason.code, reason.params)
   return { code: reason.code, message, next }

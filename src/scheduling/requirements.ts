@@ -1,4 +1,4 @@
-/** What a job asks for, checked and completed: the numbers that scheduling uses. */
+/** The requirements of a job, checked and completed: the numbers for the scheduler. */
 import { failure } from '../core/errors.ts'
 import type { Priority } from './fair-share.ts'
 import type { ResourceRequirements, SlaRequirements } from './terms.ts'
@@ -11,8 +11,8 @@ export interface Timing {
 }
 
 /**
- * When an execution should start and by when it must have ended: the preferred time (a time of day in UTC, or
- * a moment) at or after `from`, and the window that the SLA leaves after it.
+ * When an execution should start, and by when it must end: the preferred time (a time of day in UTC, or a
+ * moment) at or after `from`, plus the SLA window.
  */
 export function timingOf(requirements: ResourceRequirements, from: Date): Timing {
   const preferred =

@@ -1,4 +1,6 @@
-/** Free capacity over time, and where a job fits into it. Pure arithmetic over arrays: one number a slot. */
+/**
+ * Free capacity over time, and where a job fits into it. Pure arithmetic over arrays: one number per slot.
+ */
 
 /** Free cores and memory of one owner of capacity, slot by slot from the same origin. */
 export interface Lane {
@@ -10,7 +12,7 @@ export interface SlotGrid {
   /** Start of slot 0, in milliseconds since 1970. */
   originMs: number
   slotMs: number
-  /** How many slots are computed in advance. */
+  /** Number of slots that are computed in advance. */
   count: number
 }
 
@@ -29,9 +31,9 @@ export interface Placement {
 }
 
 /**
- * The first time at or after `earliestMs` at which all lanes have room in every slot that the job touches,
- * ending by `deadlineMs`: at that very time when it fits, else at the beginning of a later slot. Undefined
- * when there is none.
+ * The first time, from `earliestMs` on, at which all lanes have room in every slot that the job touches, with
+ * its end by `deadlineMs`: exactly `earliestMs` if it fits, else the start of a later slot. Undefined if
+ * there is none.
  */
 export function findPlacement(
   grid: SlotGrid,
@@ -52,7 +54,7 @@ export function findPlacement(
 }
 
 /**
- * The last slot of the span without room, or -1. From there the search goes on: nothing that begins before
+ * The last slot of the span without room, or -1. The search continues after it: nothing that starts earlier
  * can fit.
  */
 export function lastFull(lanes: Lane[], need: Need, first: number, last: number): number {

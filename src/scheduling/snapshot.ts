@@ -1,6 +1,6 @@
 /**
- * What a decision is made of: who waits, what is free, what tenants own and have left; and what it makes of
- * it, a booking.
+ * The input of a decision: who waits, what is free, what tenants own and have left. And its output: a
+ * booking.
  */
 import { UNIT, type CpuMicros } from '../core/service/amounts.ts'
 import type { Capacity, Namespace } from '../core/service/namespaces.ts'
@@ -9,7 +9,7 @@ import { emptyLane, type Lane, type Placement, type SlotGrid } from './slots.ts'
 export interface Queued {
   executionId: string
   tenantId: string
-  /** Where the job belongs; drafts stay in theirs. */
+  /** The namespace of the job. Drafts stay in theirs. */
   namespace: Namespace
   cpuCores: number
   memoryGb: number
@@ -26,9 +26,9 @@ export interface Lot {
 }
 
 export interface TenantState {
-  /** Dedicated units it owns in each slot. */
+  /** Dedicated units that it owns in each slot. */
   units: Int32Array
-  /** Dedicated capacity of its own that bookings already use, slot by slot. */
+  /** Its dedicated capacity that bookings already use, slot by slot. */
   used: Lane
   /** Open lots of vCPU-hours, the one that ends first at the front. */
   lots: Lot[]
@@ -47,7 +47,7 @@ export interface Snapshot {
   spillover: boolean
 }
 
-/** What moving a booking needs of a snapshot: nothing is queued and nothing is paid. */
+/** The part of a snapshot that moving a booking needs: nothing is queued and nothing is paid. */
 export type Room = Pick<Snapshot, 'nowMs' | 'grid' | 'free' | 'tenants'>
 
 export interface Booking extends Placement {
@@ -57,14 +57,14 @@ export interface Booking extends Placement {
   cpuCores: number
   memoryGb: number
   holds: { lotId: string; amount: CpuMicros }[]
-  /** Whose dedicated capacity it uses: its own tenant, another (a lender), or nobody's. */
+  /** The owner of the dedicated capacity that it uses: its own tenant, another (a lender), or nobody. */
   owner: string | undefined
   lender: string | undefined
 }
 
 /**
- * What is left of a tenant's dedicated units, kept for the whole cycle so that what one execution takes the
- * next one misses.
+ * The rest of a tenant's dedicated units, kept for the whole cycle, so that what one execution takes is gone
+ * for the next.
  */
 export function ownLane(snapshot: Room, own: Map<string, Lane>, tenantId: string): Lane {
   const known = own.get(tenantId)

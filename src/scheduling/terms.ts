@@ -1,7 +1,7 @@
 /**
- * The terms on which work is done: what a job asks for and is promised, what a tenant may, what it costs and
- * what it used. Requests are checked against these schemas, rows of the database hold what they describe, and
- * the scheduler computes with it.
+ * The terms of work: what a job asks for and is promised, what a tenant may do, what it costs and what it
+ * used. Requests are checked against these schemas, rows of the database hold them, and the scheduler
+ * computes with them.
  */
 import { variableOf } from '../core/setting-row.ts'
 import { Type, type Static } from 'typebox'
@@ -32,7 +32,7 @@ export const ResourceRequirements = Type.Object(
 )
 export type ResourceRequirements = Static<typeof ResourceRequirements>
 
-/** What an operator promises under a name. */
+/** A named promise of the operator. */
 export const SlaTier = Type.Object(
   {
     max_runtime_minutes: Type.Optional(
@@ -112,7 +112,7 @@ const Cents = Type.Object(
 
 const Percent = Type.Number({ minimum: 0, maximum: 100 })
 
-/** Cents for one unit or one vCPU-hour a period; the discounts are percent off, from so much on. */
+/** Cents for one unit or one vCPU-hour per period. Discounts are percent off, from a given amount on. */
 export const PriceList = Type.Object(
   {
     currency: Type.String({ pattern: '^[A-Z]{3}$' }),
@@ -140,7 +140,7 @@ export const PriceList = Type.Object(
 )
 export type PriceList = Static<typeof PriceList>
 
-/** What a purchase cost, as it was on its day. */
+/** The cost of a purchase, as on its day. */
 export const Price = Type.Object({
   currency: Type.String(),
   list_cents: Type.Number(),

@@ -1,7 +1,7 @@
 /**
- * Secrets in one sealed file in the age format (age-encryption.org/v1), opened unattended by a key file. An
- * operator can open it with the `age` program too. Values are kept sealed in memory as well; one is opened
- * when an execution needs it.
+ * Secrets in one sealed file in the age format (age-encryption.org/v1), which a key file opens unattended. An
+ * operator can open it with the `age` program too. Values stay sealed in memory; each is opened when an
+ * execution needs it.
  */
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { existsSync } from 'node:fs'
@@ -14,7 +14,7 @@ export interface SealedSecrets {
   set(tenantId: string, name: string, value: Record<string, string>): Promise<void>
   names(tenantId: string): Promise<string[]>
   remove(tenantId: string, name: string): Promise<boolean>
-  /** The value, for the one who connects with it. */
+  /** The value, for the code that connects with it. */
   get(tenantId: string, name: string): Promise<Record<string, string> | undefined>
 }
 
@@ -23,7 +23,7 @@ type Contents = Record<string, Record<string, Record<string, string>>>
 export interface SealedFile {
   file: string
   keyFile: string
-  /** Whether a key that is missing is made: not where somebody else keeps it. */
+  /** Whether to create a missing key: not if somebody else manages it. */
   makeKey: boolean
 }
 
@@ -31,9 +31,8 @@ export interface SealedFile {
 const CREDENTIAL = 'headrace-secrets-key'
 
 /**
- * The sealed file of a home and where its key is: the file that is named, else the credential that systemd
- * gives this process (systemd.exec, CREDENTIALS_DIRECTORY), else beside the file, where it is made the first
- * time.
+ * The sealed file of a home and the place of its key: the named file, else the credential that systemd gives
+ * this process (systemd.exec, CREDENTIALS_DIRECTORY), else a file beside it, which is created the first time.
  */
 export function sealedFileOf(
   home: string,
@@ -47,11 +46,11 @@ export function sealedFileOf(
 }
 
 /**
- * Opens the file, making it the first time. Throws `secrets_locked` when the key is not there or not the
- * file's.
+ * Opens the file, and creates it the first time. Throws `secrets_locked` if the key is missing or belongs to
+ * another file.
  */
 export function openSealedSecrets({ file, keyFile, makeKey }: SealedFile): SealedSecrets {
-  // A new key would open nothing that is sealed already.
+  // A new key could not open what is already sealed.
   const key = (): Promise<string> => keyOf(keyFile, makeKey && !existsSync(file))
   // One change at a time: each reads, changes and replaces the whole file.
   let last: Promise<unknown> = Promise.resolve()

@@ -1,9 +1,9 @@
-/** Small files that must be there whole after a power cut: keys, logins, manifests. */
+/** Small files that must be complete after a power cut: keys, logins, manifests. */
 import { randomUUID } from 'node:crypto'
 import { chmod, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Replaces a file whole and durably; only its owner may read it. */
+/** Replaces a file completely and durably. Only its owner may read it. */
 export async function writeWhole(path: string, bytes: Buffer | string): Promise<void> {
   const temporary = `${path}.${randomUUID()}`
   {

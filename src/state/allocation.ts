@@ -1,6 +1,6 @@
 /**
- * What bookings use of the slots of the capacity: kept as sums, of all and of each owner's dedicated units,
- * and checked against the bookings themselves.
+ * Bookings' use of the slots of the capacity: stored as sums, in total and per owner of dedicated units, and
+ * checked against the bookings themselves.
  */
 import { sql, type RawBuilder } from 'kysely'
 import { UNIT } from '../core/service/amounts.ts'
@@ -31,8 +31,8 @@ export function spanOf(booking: Booking): Span {
 }
 
 /**
- * Adds (or with -1 gives back) what spans use of the slots they touch, summed up per slot and per owner of
- * dedicated units.
+ * Adds the use of spans to the slots that they touch (with -1, gives it back), summed per slot and per owner
+ * of dedicated units.
  */
 export async function allocate(tx: Tx, grid: SlotGrid, spans: Span[], sign: 1 | -1): Promise<void> {
   const minutes = grid.slotMs / 60_000
@@ -47,7 +47,7 @@ export async function allocate(tx: Tx, grid: SlotGrid, spans: Span[], sign: 1 | 
   else await takeFromOwners(tx, minutes, owned)
 }
 
-/** What somebody (a namespace, or an owner of units) uses more of a slot, or less. */
+/** A change in the use of a slot, by a namespace or by an owner of units. */
 interface SlotUse {
   of: string
   at: Date
@@ -55,7 +55,7 @@ interface SlotUse {
   memory: number
 }
 
-/** What spans use of each slot, summed up by what `nameOf` says; a span without a name is left out. */
+/** The use of each slot by spans, summed by `nameOf`. A span without a name is left out. */
 function slotUses(
   grid: SlotGrid,
   spans: Span[],
@@ -81,7 +81,7 @@ function slotUses(
   return [...uses.values()]
 }
 
-/** Uses as columns of a statement: whose, when, cores, memory. */
+/** Uses as columns of a statement: owner, time, cores, memory. */
 function columnsOf(uses: SlotUse[], type: 'text' | 'uuid'): RawBuilder<unknown> {
   return sql`
     ${uses.map((use) => use.of)}::${sql.raw(type)}[],
@@ -120,7 +120,10 @@ async function takeFromOwners(tx: Tx, minutes: number, uses: SlotUse[]): Promise
   `.execute(tx)
 }
 
-/** An owner's slot that was not used until now is entered with what the owner had bought then. */
+/**
+ * A slot that an owner has not used until now is stored with the units that the owner has bought at that
+ * time.
+ */
 async function addToOwners(tx: Tx, minutes: number, uses: SlotUse[]): Promise<void> {
   await sql`
     INSERT INTO tenant_slots AS t (
@@ -160,15 +163,15 @@ export interface CorrectedSlot {
 }
 
 /**
- * The check against reality: what open bookings use of slots that are not over, against what the slots say.
- * Differences are corrected and returned; there are none unless a clock jumped or something wrote past this
+ * Checks the slots: compares the use by open bookings in slots that are not over with the stored sums.
+ * Corrects and returns differences. There are none, unless a clock jumped or something wrote past this
  * module.
  */
 export async function correctSlots(tx: Tx, grid: SlotGrid): Promise<CorrectedSlot[]> {
   await lockCapacity(tx)
   const minutes = grid.slotMs / 60_000
   const from = new Date(grid.originMs)
-  // A booking takes each slot that it touches.
+  // A booking uses each slot that it touches.
   const touches = sql`
     k.booked_from < s.time_slot + make_interval(mins => ${minutes}::int)
     AND x.booked_until > s.time_slot`

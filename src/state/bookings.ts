@@ -1,6 +1,6 @@
 /**
- * Bookings after the cycle that made them: moved into room that became free, made longer for runs that
- * outrun them, and given back. Each keeps the slots of the capacity in step.
+ * Changes bookings after the cycle that made them: moves them into room that became free, extends them for
+ * runs that take longer, and gives them back. Each change also updates the slots of the capacity.
  */
 import { sql } from 'kysely'
 import type { Namespace } from '../core/service/namespaces.ts'
@@ -11,10 +11,10 @@ import type { Tx } from './database.ts'
 import { holdsOf } from './holds.ts'
 import { readTenants } from './tenant-capacity.ts'
 
-/** A round looks at so many of them: enough to fill a machine, few enough to take milliseconds. */
+/** Most bookings of one round: enough to fill a machine, few enough to take milliseconds. */
 const ADVANCED_AT_ONCE = 200
 
-/** Moves bookings for later to the room that is free now. Returns how many. */
+/** Moves later bookings into the room that is free now. Returns how many. */
 export async function advanceBookings(
   tx: Tx,
   { settings, now }: { settings: SlotSettings; now: Date },
@@ -53,7 +53,7 @@ export async function advanceBookings(
   return moves.length
 }
 
-/** Bookings for later of what may start now, locked. */
+/** Later bookings of executions that may start now, locked. */
 async function lockMovable(tx: Tx, now: Date) {
   return (
     tx
@@ -74,7 +74,7 @@ async function lockMovable(tx: Tx, now: Date) {
       .where('b.booked_from', '>', now)
       .where('x.status', '=', 'booked')
       .where('x.scheduled_time', '<=', now)
-      // Whose units they are comes before who borrows them: what was called back must not go to the next loan.
+      // The owner of units comes before borrowers: recalled units must not go to the next loan.
       .orderBy(sql`x.unit_owner IS NOT NULL AND x.unit_owner <> x.tenant_id`)
       .orderBy('x.fair_tag')
       .orderBy('x.execution_id')
@@ -85,7 +85,7 @@ async function lockMovable(tx: Tx, now: Date) {
   )
 }
 
-/** When each lot that is held from begins. */
+/** The start of each lot that is held from. */
 async function startsOfLots(tx: Tx, rows: { holds: unknown }[]): Promise<Map<string, number>> {
   const lotIds = [...new Set(rows.flatMap((row) => holdsOf(row.holds).map((hold) => hold.lotId)))]
   if (lotIds.length === 0) return new Map()
@@ -126,8 +126,8 @@ async function enterMoves(tx: Tx, before: Later[], moves: Advance[]): Promise<vo
 const EXTEND_AHEAD_MS = 60_000
 
 /**
- * Bookings of runs that are about to outrun them reach one slot further where that is free, so that nothing
- * else is planned there. Where it is not, the run goes on, and what was booked there waits (see claim).
+ * Extends bookings by one slot for runs that are about to exceed them, if the slot is free, so that nothing
+ * else is planned there. If it is not, the run continues, and the executions booked there wait (see claim).
  * Returns how many were extended.
  */
 export async function extendBookings(
@@ -189,7 +189,7 @@ interface Booked {
   unit_owner: string | null
 }
 
-/** Gives back what a booking has of slots that are not over. What is over stays as it was: history. */
+/** Gives back a booking's part of slots that are not over. Slots that are over stay unchanged, as history. */
 export async function giveBack(tx: Tx, row: Booked, now: Date, settings: SlotSettings): Promise<void> {
   if (row.booked_from === null || row.booked_until === null) return
   const grid = gridAt(now.getTime(), settings)
@@ -207,7 +207,7 @@ export async function giveBack(tx: Tx, row: Booked, now: Date, settings: SlotSet
   await allocate(tx, grid, [span], -1)
 }
 
-/** Deletes the booking of an execution that has ended, or goes back to the queue. */
+/** Deletes the booking of an execution that has ended or returns to the queue. */
 export async function unbook(tx: Tx, row: { execution_id: string; booked_from: Date | null }): Promise<void> {
   if (row.booked_from === null) return
   await tx

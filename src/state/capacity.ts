@@ -1,6 +1,4 @@
-/**
- * Capacity over time in the database: what an operator offers, and slots computed in advance from it.
- */
+/** Capacity over time in the database: what an operator offers, and the slots computed in advance from it. */
 import { sql } from 'kysely'
 import {
   NAMESPACES,
@@ -16,13 +14,13 @@ import { record } from './events.ts'
 export interface SlotSettings {
   slotMinutes: number
   horizonHours: number
-  /** A stream holds its next slot so long before the last one ends. */
+  /** A stream holds its next slot this long before the present one ends. */
   rollAheadMs: number
 }
 
 export const SLOTS: SlotSettings = { slotMinutes: 15, horizonHours: 48, rollAheadMs: 60_000 }
 
-/** The grid of slots that begins with the one that holds `nowMs`. */
+/** The grid of slots that starts with the one containing `nowMs`. */
 export function gridAt(nowMs: number, { slotMinutes, horizonHours }: SlotSettings): SlotGrid {
   const slotMs = slotMinutes * 60_000
   return {
@@ -33,14 +31,17 @@ export function gridAt(nowMs: number, { slotMinutes, horizonHours }: SlotSetting
 }
 
 /**
- * Whoever changes what is allocated holds this one lock until its transaction ends, taken after rows of
+ * Every change of the allocated capacity takes this one lock until its transaction ends, after locks of
  * executions and lots.
  */
 export async function lockCapacity(tx: Db): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(hashtext('headrace.capacity'))`.execute(tx)
 }
 
-/** What an operator set; namespaces that are not named are as the installation was started with. */
+/**
+ * The capacity that an operator set. Other namespaces keep the values with which the installation was
+ * started.
+ */
 export async function readCapacity(db: Db): Promise<Partial<OfferedCapacity>> {
   return (await db.selectFrom('installation').select('capacity').executeTakeFirstOrThrow()).capacity
 }
@@ -53,11 +54,9 @@ export async function writeCapacity(tx: Tx, capacity: OfferedCapacity, actor: st
   await record(tx, { tenantId: null, actor, event: 'capacity.changed', data: { ...capacity } })
 }
 
-/**
- * Makes the slots of the horizon that are missing, and follows a changed capacity as far as bookings allow.
- */
+/** Creates the missing slots of the horizon, and applies a changed capacity as far as bookings allow. */
 export async function ensureSlots(tx: Tx, capacity: OfferedCapacity, grid: SlotGrid): Promise<void> {
-  // A conflict locks the row that is there, in the order of this statement and not of the others'.
+  // A conflict locks the existing row, in the order of this statement and not of the others.
   await lockCapacity(tx)
   const end = new Date(grid.originMs + (grid.count - 1) * grid.slotMs)
   const minutes = grid.slotMs / 60_000
@@ -83,7 +82,7 @@ export async function ensureSlots(tx: Tx, capacity: OfferedCapacity, grid: SlotG
   }
 }
 
-/** Free capacity of all namespaces in the slots of the grid; a slot that is missing has none. */
+/** Free capacity of all namespaces in the slots of the grid. A missing slot has none. */
 export async function readSlots(db: Db, grid: SlotGrid): Promise<Snapshot['free']> {
   const minutes = grid.slotMs / 60_000
   const rows = await db
@@ -110,7 +109,7 @@ export async function readSlots(db: Db, grid: SlotGrid): Promise<Snapshot['free'
   return free
 }
 
-/** Slots that begin in `from` to `until`, of one namespace or of all. */
+/** Slots that start between `from` and `until`, of one namespace or of all. */
 export async function listSlots(
   db: Db,
   {
@@ -142,7 +141,7 @@ export async function listSlots(
   return query.execute()
 }
 
-/** Slots of all namespaces that have not begun: none where no scheduler runs. */
+/** Slots of all namespaces that have not started: none if no scheduler runs. */
 export async function countSlotsAhead(db: Db): Promise<number> {
   const { rows } = await sql<{ slots: number }>`
     SELECT count(*)::int AS slots
@@ -158,13 +157,13 @@ export async function dropSlotsBefore(db: Db, before: Date): Promise<void> {
 
 export interface DailyPeak {
   namespace: string
-  /** As YYYY-MM-DD, of UTC. */
+  /** As YYYY-MM-DD, in UTC. */
   day: string
   /** The most cores that were allocated in one slot. */
   peak: number
 }
 
-/** Each namespace's peaks of the days from `from` to `until`, in the order of days. */
+/** Daily peaks of each namespace from `from` to `until`, in order. */
 export async function dailyPeaks(db: Db, from: Date, until: Date): Promise<DailyPeak[]> {
   const { rows } = await sql<DailyPeak>`
     SELECT

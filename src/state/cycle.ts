@@ -1,7 +1,7 @@
 /**
- * A cycle of the scheduler in the database: the snapshot that scheduling/cycle.ts decides on is read, and
- * what it decides is entered, in one transaction. Its locks are the snapshot's truth, so that a second
- * scheduler, or one that slept for an hour, can decide nothing twice.
+ * A cycle of the scheduler in the database: one transaction reads the snapshot for scheduling/cycle.ts and
+ * stores its decision. Its locks keep the snapshot true, so a second scheduler, or one that slept for an
+ * hour, can decide nothing twice.
  */
 import { sql } from 'kysely'
 import { failpoint } from '../core/failpoint.ts'
@@ -15,8 +15,8 @@ import { bookAll, endMissed, letWait } from './decisions.ts'
 import { readTenants } from './tenant-capacity.ts'
 
 /**
- * Executions that a cycle decides on at most: the cost of a lot is shared by more bookings of its tenant the
- * more there are, and the locks are held for 0.3 s then.
+ * Most executions of one cycle: more bookings of a tenant share the cost of a lot, but the locks are held for
+ * 0.3 s then.
  */
 export const CYCLE_HEADS = 4_000
 
@@ -26,7 +26,7 @@ export interface CycleReport {
 }
 
 /**
- * One cycle: takes the heads of the queue, reads what is free, decides, and enters all of it: bookings,
+ * One cycle: takes the heads of the queue, reads what is free, decides, and stores everything: bookings,
  * holds, slots, reasons, events.
  */
 export async function runCycle(
@@ -68,7 +68,7 @@ export async function runCycle(
   return { booked: bookings.length, waiting: waits.length }
 }
 
-/** Those that slept and whose time to try has come are looked at again. */
+/** Wakes executions that slept and whose time to try again has come. */
 async function wakeUp(tx: Tx, now: Date): Promise<void> {
   await sql`
     UPDATE queued_executions
@@ -85,7 +85,7 @@ async function wakeUp(tx: Tx, now: Date): Promise<void> {
   `.execute(tx)
 }
 
-/** The executions whose turn it is, locked. `place` is where the row lies, which the lock keeps there. */
+/** The executions whose turn it is, locked. `place`: the place of the row, which the lock keeps. */
 async function lockHeads(tx: Tx, heads: number) {
   return tx
     .selectFrom('queued_executions')
@@ -123,7 +123,7 @@ function queuedOf(row: Awaited<ReturnType<typeof lockHeads>>[number]): Queued {
   }
 }
 
-/** Virtual time is where the queue has been served up to: who comes anew begins there. */
+/** Virtual time is how far the queue has been served: a new tenant starts there. */
 async function moveVirtualTime(tx: Tx, servedTags: number[]): Promise<void> {
   if (servedTags.length === 0) return
   await sql`

@@ -1,6 +1,5 @@
 /**
- * The ways into the control database. As a tenant, a session sees that tenant's rows and no others; as the
- * service, all of them.
+ * Access to the control database. A session of a tenant sees only that tenant's rows; the service sees all.
  */
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import { failure, reasonOf } from '../core/errors.ts'
@@ -8,25 +7,27 @@ import { openPool } from './pool.ts'
 import type { Database } from './tables.ts'
 import { tenantSession } from './tenant-session.ts'
 
-/** What statements run on: a connection or a transaction. */
+/** A connection or a transaction, for running statements. */
 export type Db = Kysely<Database>
 export type Tx = Transaction<Database>
 
 export interface Gate {
-  /** Reads of one tenant; each statement stands for itself. */
+  /** Reads of one tenant. Each statement stands alone. */
   readAs<T>(tenantId: string, work: (db: Db) => Promise<T>): Promise<T>
   /** A transaction of one tenant. */
   writeAs<T>(tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T>
-  /** The scheduler, the runners and operators: all tenants. */
+  /** For the scheduler, the runners and operators: all tenants. */
   readonly service: Db
   transact<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
-/** Connections a process keeps open: few, because a statement of the control plane takes a millisecond. */
+/**
+ * Connections that a process keeps open: few, because a statement of the control plane takes a millisecond.
+ */
 const POOL = { app: 8, service: 6 }
 
-/** Opens both ways in. Throws `database_unreachable` when nobody answers. */
+/** Opens access as a tenant and as the service. Throws `database_unreachable` if nobody answers. */
 export async function openGate(url: string): Promise<Gate> {
   const app = openPool(url, 'headrace_app', POOL.app)
   const service = new Kysely<Database>({
@@ -45,8 +46,8 @@ export async function openGate(url: string): Promise<Gate> {
 }
 
 /**
- * The same ways in for a dry run: each transaction does all it would, constraints that wait for its end
- * included, and is rolled back. Reads between two transactions do not see what the first would have changed.
+ * The same access for a dry run: each transaction does its full work, including constraints that are checked
+ * at its end, and is rolled back. Reads between two transactions do not see the changes of the first.
  */
 export function rehearsing(gate: Gate): Gate {
   const undone = Symbol('undone')
@@ -71,7 +72,7 @@ export function rehearsing(gate: Gate): Gate {
   }
 }
 
-/** Host and port without the login. */
+/** Host and port, without the login. */
 export function addressOf(url: string): string {
   try {
     return new URL(url).host

@@ -1,4 +1,4 @@
-/** What a cycle decided, entered: bookings with their holds, reasons to wait, and windows that were missed. */
+/** Stores the decisions of a cycle: bookings with their holds, reasons to wait, and missed windows. */
 import { setImmediate } from 'node:timers/promises'
 import { sql, type RawBuilder } from 'kysely'
 import { failure } from '../core/errors.ts'
@@ -9,13 +9,13 @@ import type { Tx } from './database.ts'
 import { holdsText } from './holds.ts'
 import { assertLots, holdParts } from './ledger.ts'
 
-/** Bookings of one statement. */
+/** Bookings per statement. */
 const BOOKED_AT_ONCE = 1_000
 
 /**
- * Enters bookings. `places`: where their rows of the queue lie, which the lock on them keeps there. In the
- * order of tenants: it touches the pages of three indexes one after the other then, a twentieth of a
- * booking's time. In parts: the server enters one while the next is written down, another twelfth.
+ * Stores bookings. `places`: the places of their rows in the queue, which the lock keeps. In the order of
+ * tenants, so the pages of three indexes are touched one after the other: this saves a twentieth of a
+ * booking's time. In parts, so the server stores one while the next is prepared: this saves another twelfth.
  */
 export async function bookAll(
   tx: Tx,
@@ -24,7 +24,7 @@ export async function bookAll(
   now: Date,
 ): Promise<void> {
   const bookings = decided.toSorted((a, b) => (a.tenantId < b.tenantId ? -1 : 1))
-  // A part that fails makes the server refuse those behind it. None may be under way when its error ends the
+  // If a part fails, the server refuses those after it. None may be under way when the error ends the
   // transaction.
   const failures: Promise<unknown>[] = []
   for (let at = 0; at < bookings.length; at += BOOKED_AT_ONCE) {
@@ -34,14 +34,14 @@ export async function bookAll(
         (error: unknown) => error,
       ),
     )
-    // A turn in which the part is sent.
+    // A turn of the event loop, in which the part is sent.
     await setImmediate()
   }
   const first = (await Promise.all(failures)).find((error) => error !== undefined)
   if (first !== undefined) throw first
 }
 
-/** One part: all of it in one statement, because a trip to the server costs more than what it enters. */
+/** One part: everything in one statement, because a round trip costs more than the work. */
 async function book(tx: Tx, bookings: Booking[], places: Map<string, string>, now: Date): Promise<void> {
   const holds = holdParts(
     bookings.flatMap(({ tenantId, executionId, holds: its }) =>
@@ -101,7 +101,7 @@ async function book(tx: Tx, bookings: Booking[], places: Map<string, string>, no
     })
 }
 
-/** Bookings as a query of a statement: a row each, with the columns of the table of executions. */
+/** Bookings as a query: one row each, with the columns of the table of executions. */
 function asRows(bookings: Booking[], places: Map<string, string>): RawBuilder<unknown> {
   const column = (
     name: 'executionId' | 'tenantId' | 'namespace' | 'fromMs' | 'untilMs' | 'lender' | 'owner',
@@ -126,7 +126,7 @@ function asRows(bookings: Booking[], places: Map<string, string>): RawBuilder<un
   `
 }
 
-/** Puts to sleep what cannot be placed, with the reason; a reason that is new is an event. */
+/** Puts executions that cannot be placed to sleep, with the reason. A new reason is an event. */
 export async function letWait(tx: Tx, waits: Wait[]): Promise<void> {
   if (waits.length === 0) return
   await sql`
@@ -159,7 +159,9 @@ export async function letWait(tx: Tx, waits: Wait[]): Promise<void> {
   `.execute(tx)
 }
 
-/** Ends what cannot run inside its window any more: it held nothing, and its tenant must know. */
+/**
+ * Ends executions that can no longer run within their window: they held nothing, and their tenant must know.
+ */
 export async function endMissed(tx: Tx, waits: Wait[], now: Date): Promise<void> {
   if (waits.length === 0) return
   await sql`

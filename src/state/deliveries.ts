@@ -1,22 +1,22 @@
-/** Which webhooks have events to be delivered, and how far each has come. */
+/** Webhooks with events to deliver, and how far each has come. */
 import { sql, type RawBuilder } from 'kysely'
 import type { Db } from './database.ts'
 
 export interface DueWebhook {
   webhook_id: string
-  /** Null: the installation's. */
+  /** Null: a webhook of the installation. */
   tenant_id: string | null
   url: string
   events: string[]
   secret_name: string | null
-  /** The last event that is done with: delivered, or not asked for. */
+  /** The last event that is done: delivered, or not wanted. */
   next_event_id: bigint
   failures: number
 }
 
 /**
- * Moves webhooks that no event up to `through` is meant for, and that stand more than `behind` events before
- * it, to `through`: a webhook for a rare event does not look at the same events again and again.
+ * Moves webhooks that want no event up to `through`, and that are more than `behind` events back, to
+ * `through`: a webhook for a rare event does not check the same events again and again.
  */
 export async function passOverEvents(
   db: Db,
@@ -32,9 +32,8 @@ export async function passOverEvents(
 }
 
 /**
- * Webhooks that may be tried now and have events up to `through`, those that are furthest behind first.
- * `busy` are being delivered to: they are left out, and count towards the `ofTenant` that each tenant may
- * have at once.
+ * Webhooks that may be tried now and have events up to `through`, those furthest behind first. `busy`
+ * webhooks are left out, but count towards `ofTenant`, the limit of each tenant.
  */
 export async function dueWebhooks(
   db: Db,
@@ -74,7 +73,7 @@ export async function dueWebhooks(
   return rows
 }
 
-/** Whether there are events for a webhook `w`. A tenant's are found by its own index. */
+/** Whether there are events for a webhook `w`. Those of a tenant are found through its own index. */
 const isPending = (through: bigint): RawBuilder<boolean> => sql<boolean>`
   CASE
     WHEN w.tenant_id IS NULL THEN EXISTS (
@@ -94,7 +93,7 @@ const isPending = (through: bigint): RawBuilder<boolean> => sql<boolean>`
     )
   END`
 
-/** What a turn changed. Fields that are left out stay as they are. */
+/** What a turn changed. Missing fields stay as they are. */
 export interface DeliveryOutcome {
   next_event_id: bigint
   failures?: number

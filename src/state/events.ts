@@ -1,6 +1,6 @@
 /**
- * What happened: one row an event, written in the transaction of what it tells. It is the audit log and feeds
- * streams and webhooks.
+ * Events: one row each, written in the transaction that it reports. They are the audit log, and feed streams
+ * and webhooks.
  */
 import { sql } from 'kysely'
 import type { Db, Tx } from './database.ts'
@@ -8,7 +8,7 @@ import { pause } from '../core/waiting.ts'
 
 export interface NewEvent {
   tenantId: string | null
-  /** Who: a token's name, `scheduler`, `runner HOST`. */
+  /** The actor: a token's name, `scheduler`, `runner HOST`. */
   actor: string
   /** Noun and past tense: `purchase.created`. */
   event: string
@@ -27,8 +27,8 @@ export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
       data: publicData(data ?? {}),
     })),
   )
-  // The transaction has its number before the event has one, as createEventHorizon needs it: a condition
-  // without columns comes before all rows.
+  // The transaction gets its number before the event gets one, as createEventHorizon requires: a condition
+  // without columns is evaluated before all rows.
   await sql`
     INSERT INTO events (tenant_id, actor, event, subject, data)
     SELECT tenant_id, actor, event, subject, data
@@ -38,10 +38,10 @@ export async function record(tx: Tx, ...events: NewEvent[]): Promise<void> {
   `.execute(tx)
 }
 
-/** Of an event: settings of jobs may be long, and each change of them is told to all who listen. */
+/** Limits for an event: settings of jobs may be long, and each change goes to all receivers. */
 const [EVENT_CHARS, FIELD_CHARS] = [16_384, 2_048]
 
-/** The data as they are, or with the size of what is long instead of it. */
+/** The data, with the size in place of long values. */
 function publicData(data: Record<string, unknown>): Record<string, unknown> {
   const size = (value: unknown): number => JSON.stringify(value)?.length ?? 0
   if (size(data) <= EVENT_CHARS) return data
@@ -53,7 +53,7 @@ function publicData(data: Record<string, unknown>): Record<string, unknown> {
   )
 }
 
-/** Events above `after` and up to `through`, in order; only those of a name in `names` when it is given. */
+/** Events above `after` and up to `through`, in order. With `names`, only those events. */
 export async function eventsAfter(
   db: Db,
   {
@@ -76,7 +76,7 @@ export async function eventsAfter(
   return (await query.execute()).map((row) => ({ ...row, event_id: String(row.event_id) }))
 }
 
-/** Of whom there are events above `after` and up to `through`; null: the installation's own. */
+/** The tenants with events above `after` and up to `through`. Null stands for the installation. */
 export async function tenantsWithEvents(
   db: Db,
   { after, through }: { after: bigint; through: bigint },
@@ -92,13 +92,10 @@ export async function tenantsWithEvents(
   ).map((row) => row.tenant_id)
 }
 
-/** Events that are removed at once at most: the transaction stays short, and the next one goes on. */
+/** Most events to remove at once: the transaction stays short, and the next one continues. */
 const DROPPED_AT_ONCE = 10_000
 
-/**
- * Removes events that are older than `eventsDays`. It looks at the 10,000 oldest only. Returns how many it
- * removed.
- */
+/** Removes events older than `eventsDays`. It checks only the 10,000 oldest. Returns how many it removed. */
 export async function dropOldEvents(
   db: Db,
   { eventsDays }: { eventsDays: number },
@@ -122,19 +119,19 @@ export async function dropOldEvents(
 }
 
 /**
- * Nothing of ours is open for so long: an older transaction is somebody else's, in another database of the
- * server.
+ * None of our transactions is open this long: an older one belongs to somebody else, in another database of
+ * the server.
  */
 const LONGEST_MS = 300_000
 const WAIT = { mostMs: 1_000, stepMs: 20 }
 
 /**
- * Up to which number events are all there. Numbers are given when an event is written and seen when it is
- * committed: who goes on after the highest that they see would miss one with a lower number whose transaction
- * ends later. A number is safe when every transaction that had begun when it was first seen has ended; each
- * has taken its own number (of transactions) before that of its event. Which had begun is told by a number
- * that we take ourselves, after: a snapshot's xmax is no bound, for it only lies behind the newest that has
- * ended.
+ * Finds the number up to which all events are visible. An event gets its number when it is written, and
+ * becomes visible when it is committed. A reader that continued after the highest visible number would miss
+ * an event with a lower number whose transaction ends later. A number is safe when every transaction that had
+ * started when it was first seen has ended. Each transaction takes its own number before that of its event.
+ * To know which transactions had started, we take a transaction number ourselves, afterwards. A snapshot's
+ * xmax does not help: it only lies after the newest transaction that has ended.
  */
 export function createEventHorizon(
   db: Db,
@@ -160,7 +157,7 @@ export function createEventHorizon(
       const {
         rows: [{ next }],
       } = await sql<{ next: string }>`SELECT pg_current_xact_id()::text AS next`.execute(db)
-      // Another look may have been quicker.
+      // Another look may have been faster.
       if (isNew()) seen.push({ newest: now.newest, next: BigInt(next), atMs: nowMs() })
     }
     return now.newest

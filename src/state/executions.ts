@@ -1,4 +1,4 @@
-/** Executions, as requests and other parts of the service read them. What changes them is queue.ts and runs/. */
+/** Executions, as requests and other parts of the service read them. queue.ts and runs/ change them. */
 import { sql } from 'kysely'
 import { DRAFT } from '../core/service/namespaces.ts'
 import type { TenantPolicy } from '../scheduling/terms.ts'
@@ -69,7 +69,7 @@ export async function listExecutions(
   return query.execute()
 }
 
-/** Statuses of what has not ended. */
+/** Statuses of executions that have not ended. */
 const OPEN = ['scheduled', 'booked', 'running']
 
 /** Executions of a job that have not ended. */
@@ -86,8 +86,8 @@ export async function openExecutions(
 }
 
 /**
- * The id of a job's last execution in production that succeeded; the beginning of one as old as the job when
- * there is none.
+ * The ID of the last successful production execution of a job. Without one, the start of an ID as old as the
+ * job.
  */
 export async function lastSuccess(db: Db, jobId: string): Promise<string> {
   const last = await db
@@ -109,7 +109,7 @@ export async function lastSuccess(db: Db, jobId: string): Promise<string> {
   return timeOrderedId(job.created_at.getTime()).slice(0, 13)
 }
 
-/** A job's newest draft run that succeeded, with what it measured. */
+/** The newest successful draft run of a job, with its measurements. */
 export async function lastDraftRun(db: Db, jobId: string) {
   return db
     .selectFrom('job_executions')
@@ -122,7 +122,7 @@ export async function lastDraftRun(db: Db, jobId: string) {
     .executeTakeFirst()
 }
 
-/** A job's runs in production that were queued after a time and succeeded, the newest first. */
+/** Successful production runs of a job that were queued after a time, the newest first. */
 export async function newestRuns(db: Db, jobId: string, { since, limit }: { since: Date; limit: number }) {
   return db
     .selectFrom('job_executions')
@@ -136,7 +136,7 @@ export async function newestRuns(db: Db, jobId: string, { since, limit }: { sinc
     .execute()
 }
 
-/** Executions that are asked for at a time. */
+/** Executions per query. */
 const ASKED = 1_000
 
 export interface ExecutionOwner {
@@ -146,7 +146,7 @@ export interface ExecutionOwner {
   ended: boolean
 }
 
-/** Whose executions these are, with the tenant's policy; an id that no execution has is left out. */
+/** The tenants of these executions, with their policies. Unknown IDs are left out. */
 export async function ownersOf(db: Db, ids: string[]): Promise<Map<string, ExecutionOwner>> {
   const owners = new Map<string, ExecutionOwner>()
   for (let at = 0; at < ids.length; at += ASKED) {
@@ -166,7 +166,7 @@ export async function ownersOf(db: Db, ids: string[]): Promise<Map<string, Execu
   return owners
 }
 
-/** Those of these ids that no execution has which has not ended. */
+/** The IDs among these without an execution that still waits or runs. */
 export async function endedAmong(db: Db, ids: string[]): Promise<string[]> {
   if (ids.length === 0) return []
   const open = await db
@@ -180,8 +180,8 @@ export async function endedAmong(db: Db, ids: string[]): Promise<string[]> {
 }
 
 /**
- * Executions that wait or run for a job that is deleted, or a tenant that is suspended or deleted; of one
- * tenant, or of all.
+ * Executions that wait or run for a deleted job, or for a suspended or deleted tenant; of one tenant, or of
+ * all.
  */
 export async function openOfTheGone(
   db: Db,

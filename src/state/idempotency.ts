@@ -1,13 +1,12 @@
 /**
- * A request that is sent again is the same request: its answer is kept under the client's key in the
- * transaction that did the work. Of many at once one inserts the key; the others wait for its transaction and
- * read the answer.
+ * Repeated requests: the answer is stored under the client's key, in the transaction that did the work. Of
+ * several concurrent ones, one inserts the key; the others wait for its transaction and read the answer.
  */
 import { createHash } from 'node:crypto'
 import { failure } from '../core/errors.ts'
 import type { Db, Tx } from './database.ts'
 
-/** What a request that may be sent again was answered, with its status. */
+/** The answer to a request that may be repeated, with its status. */
 export interface Answer<Body> {
   status: number
   body: Body
@@ -22,8 +21,8 @@ export interface Repeatable {
 const hashOf = (request: unknown): Buffer => createHash('sha256').update(JSON.stringify(request)).digest()
 
 /**
- * The answer that a request got before, if it came before. Asked ahead of checks that look at what may have
- * changed since: a repeat is not checked again. Throws `idempotency_conflict` when the key came with another
+ * The earlier answer to a request, if there is one. Call it before checks of things that may have changed
+ * since: a repetition is not checked again. Throws `idempotency_conflict` if the key came with another
  * request.
  */
 export async function answered<Body>(
@@ -39,12 +38,12 @@ export async function answered<Body>(
     .executeTakeFirst()
   if (known !== undefined && !known.request_hash.equals(hashOf(request)))
     throw failure('idempotency_conflict', { key })
-  // The same request: what it was answered is what it is answered.
+  // The same request gets the same answer.
   return known && { status: known.status, body: known.body as Body }
 }
 
 /**
- * Runs `work` once per key and tenant. Throws `idempotency_conflict` when the key came with another request
+ * Runs `work` once per key and tenant. Throws `idempotency_conflict` if the key came with another request
  * before.
  */
 export async function once<Body>(
@@ -77,7 +76,7 @@ export async function once<Body>(
   return answer
 }
 
-/** Removes answers to requests that came before a time: a repeat of such a request is a new one. */
+/** Removes answers to requests from before a time. A later repetition of such a request is a new one. */
 export async function forgetAnswers(db: Db, before: Date): Promise<void> {
   await db.deleteFrom('idempotency_keys').where('created_at', '<', before).execute()
 }

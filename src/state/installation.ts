@@ -1,4 +1,7 @@
-/** Values of the whole installation, in the one row of its table: tiers of service and its own speed. */
+/**
+ * Values of the whole installation, in the only row of its table: tiers of service and the speed of the
+ * machine.
+ */
 import type { SlaTier } from '../scheduling/terms.ts'
 import type { Db, Tx } from './database.ts'
 
@@ -19,10 +22,10 @@ export async function writeSlaTiers(tx: Tx, tiers: Record<string, SlaTier>): Pro
     .execute()
 }
 
-/** How quick the machine is, as control/self-benchmark.ts measured it. */
+/** The speed of the machine, as measured by control/self-benchmark.ts. */
 export interface SelfBenchmark {
   seconds: number
-  /** 2: twice as quick as the reference. */
+  /** 2: twice as fast as the reference. */
   speed: number
   at: string
 }

@@ -1,4 +1,4 @@
-/** Jobs of a tenant, as requests read and change them, and those whose time has come. */
+/** Jobs of a tenant, as requests read and change them, and jobs whose time has come. */
 import { sql, type Selectable } from 'kysely'
 import { failure } from '../core/errors.ts'
 import { DRAFT, type Namespace } from '../core/service/namespaces.ts'
@@ -9,7 +9,7 @@ import { record } from './events.ts'
 import { isUniqueViolation } from './postgres-errors.ts'
 import type { Database } from './tables.ts'
 
-/** What a request says of a job. */
+/** The fields of a job in a request. */
 export type JobFields = Pick<
   Selectable<Database['ingestion_jobs']>,
   | 'job_name'
@@ -113,12 +113,12 @@ export async function lockJobRow(tx: Tx, tenantId: string, jobId: string): Promi
 }
 
 /**
- * Settings of jobs in one page: an answer of hundreds of large declarations would be made while everybody
- * waits.
+ * Limit of settings of jobs in one page: an answer with hundreds of large declarations would make everybody
+ * wait.
  */
 const PAGE_BYTES = 4 * 1024 * 1024
 
-/** A page of jobs; it ends where their settings are too large together, and with one at least. */
+/** A page of jobs. It ends before their settings exceed the limit, but has at least one. */
 export async function listJobs(db: Db, tenantId: string, { after, limit, name }: NamedPage) {
   const size = sql<number>`octet_length(source_config::text) + octet_length(destination_config::text)`
   let page = db
@@ -149,7 +149,7 @@ export async function listJobs(db: Db, tenantId: string, { after, limit, name }:
   return { rows, more: rows.length > 0 && (rows.length === limit || rows.length < found[0].found) }
 }
 
-/** Jobs of a tenant, and the size of their settings together. */
+/** Number of jobs of a tenant, and the total size of their settings. */
 export async function countJobs(db: Db, tenantId: string): Promise<{ jobs: number; settingsBytes: number }> {
   const { rows } = await sql<{ jobs: number; bytes: number }>`
     SELECT
@@ -167,7 +167,7 @@ export async function countJobs(db: Db, tenantId: string): Promise<{ jobs: numbe
 }
 
 /**
- * Changes what is given and counts the version up. Throws `version_moved` when the caller saw an older one.
+ * Changes the given fields and increments the version. Throws `version_moved` if the caller saw an older one.
  */
 export async function changeJob(
   tx: Tx,
@@ -227,7 +227,7 @@ export async function changeJob(
   }
 }
 
-/** A suspended tenant's jobs wait, and go on when it is active again. */
+/** The jobs of a suspended tenant wait, and continue when it is active again. */
 const hasActiveTenant = sql<boolean>`
   EXISTS (
     SELECT
@@ -236,7 +236,7 @@ const hasActiveTenant = sql<boolean>`
       AND t.status = 'active'
   )`
 
-/** Jobs whose tick has come, locked; those that another scheduler holds are left to it. */
+/** Jobs whose tick has come, locked. Those that another scheduler holds are left to it. */
 export async function dueJobs(tx: Tx, now: Date, limit: number): Promise<JobRow[]> {
   return tx
     .selectFrom('ingestion_jobs')
@@ -252,8 +252,8 @@ export async function dueJobs(tx: Tx, now: Date, limit: number): Promise<JobRow[
 }
 
 /**
- * Continuous jobs that run nowhere and wait for nothing get a next start; each failure in a row doubles the
- * pause before it, up to an hour.
+ * Gives continuous jobs that neither run nor wait a next start. Each failure in a row doubles the pause
+ * before it, up to an hour.
  */
 export async function reviveContinuousJobs(db: Db, now: Date): Promise<void> {
   await sql`

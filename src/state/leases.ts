@@ -1,12 +1,10 @@
-/**
- * Leases with generations: who leads now, provably. A holder that slept finds another generation and stops.
- */
+/** Leases with generations: they prove who leads. A holder that slept finds another generation and stops. */
 import { sql } from 'kysely'
 import type { Db } from './database.ts'
 
 /**
- * Takes or renews a lease; undefined while another holds it. Times are the database's, so that clocks of
- * machines do not matter.
+ * Takes or renews a lease. Undefined while another holds it. Times are the database's, so clocks of machines
+ * do not matter.
  */
 export async function holdLease(
   db: Db,

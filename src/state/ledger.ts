@@ -1,7 +1,7 @@
 /**
- * The ledger: append-only, double entry, whole microseconds of CPU. Each entry moves an amount between two
- * accounts of a lot (one period of one purchase); the sums of a lot change in the same statement, and
- * constraints keep them from going below zero.
+ * The ledger: append-only, double entry, in whole microseconds of CPU. Each entry moves an amount between two
+ * accounts of a lot (one period of one purchase). The sums of a lot change in the same statement, and
+ * constraints keep them at or above zero.
  */
 import { sql, type RawBuilder } from 'kysely'
 import type { CpuMicros } from '../core/service/amounts.ts'
@@ -29,7 +29,7 @@ export interface Hold {
 
 const ACCOUNTS: Account[] = ['granted', 'available', 'held', 'consumed', 'expired']
 
-/** Enters all moves and changes the sums of their lots, in one statement. Moves of nothing are left out. */
+/** Enters all moves and changes the sums of their lots in one statement. Moves of nothing are left out. */
 export async function enter(tx: Tx, moves: Move[], at: Date): Promise<void> {
   const real = moves.filter((move) => move.amount > 0n)
   if (real.length === 0) return
@@ -64,7 +64,7 @@ export async function enter(tx: Tx, moves: Move[], at: Date): Promise<void> {
   assertLots(sums.length, Number(numAffectedRows))
 }
 
-/** Every lot that has an entry changed: nothing else binds the two. Throws `reconcile_failed`. */
+/** Checks that every lot with an entry changed: nothing else binds the two. Throws `reconcile_failed`. */
 export function assertLots(entered: number, changed: number): void {
   if (entered !== changed)
     throw failure('reconcile_failed', {
@@ -74,16 +74,16 @@ export function assertLots(entered: number, changed: number): void {
     })
 }
 
-/** A hold with what it is for. */
+/** A hold with its purpose. */
 interface HoldOf extends Hold {
   tenantId: string
   executionId: string
 }
 
 /**
- * Holds as parts of a statement that writes what they pay for: `held` has one row for each lot that changed,
- * and `lots` says how many must. In a statement of their own they cost a booking 7 us more, a fifteenth;
- * summed up by the server, 3.
+ * Holds as parts of a statement that writes what they pay for: `held` has one row for each changed lot, and
+ * `lots` states how many must change. In a separate statement, they would cost a booking 7 us more, a
+ * fifteenth; summed by the server, 3 us.
  */
 export function holdParts(holds: HoldOf[], at: Date): { parts: RawBuilder<unknown>; lots: number } {
   const sums = new Map<string, CpuMicros>()
@@ -114,7 +114,7 @@ export function holdParts(holds: HoldOf[], at: Date): { parts: RawBuilder<unknow
   return { parts, lots: sums.size }
 }
 
-/** What moves change in each lot. `granted` is where amounts come from: it grows when it is debited. */
+/** The change of each lot through moves. `granted` is the source of amounts: it grows when it is debited. */
 function sumsOf(moves: Move[]): Map<string, Record<Account, CpuMicros>> {
   const sums = new Map<string, Record<Account, CpuMicros>>()
   const signed = (account: Account, amount: CpuMicros): CpuMicros =>
@@ -135,7 +135,7 @@ export interface Discrepancy {
   entered: string
 }
 
-/** Lots whose sums differ from their entries: none, unless somebody wrote past this module. */
+/** Lots whose sums differ from their entries: none, unless something wrote past this module. */
 export async function auditLedger(db: Db): Promise<Discrepancy[]> {
   const { rows } = await sql<Discrepancy>`
     WITH sides AS (

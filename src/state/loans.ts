@@ -1,6 +1,6 @@
 /**
- * Units that are lent: asking them back when their owner has work for them. Runners end what is asked back,
- * and it waits again.
+ * Loans of units: recalls them when their owner has work for them. Runners end recalled executions, which
+ * then wait again.
  */
 import { sql } from 'kysely'
 import { DEDICATED } from '../core/service/namespaces.ts'
@@ -19,7 +19,7 @@ interface LoanRow {
   used_memory: number
 }
 
-/** Asks back what owners need now. Returns how many loans. */
+/** Recalls what owners need now. Returns how many loans. */
 export async function recallLoans(tx: Tx, now: Date): Promise<number> {
   const { rows } = await sql<LoanRow>`
     SELECT
@@ -65,7 +65,7 @@ export async function recallLoans(tx: Tx, now: Date): Promise<number> {
   return count
 }
 
-/** Cores and memory of what an owner wants to run in its units now, in the order of its queue. */
+/** Cores and memory of the work that an owner wants to run in its units now, in the order of its queue. */
 async function readWants(
   tx: Tx,
   owner: string,
@@ -132,7 +132,7 @@ async function recallFrom(tx: Tx, owner: string, loans: LoanRow[], now: Date): P
       data: { lender: owner },
     })),
   )
-  // What sleeps because there was no room looks again at once.
+  // Executions that sleep for lack of room are tried again at once.
   await tx
     .updateTable('queued_executions')
     .set({ ready: true })

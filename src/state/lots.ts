@@ -1,11 +1,13 @@
-/** Lots of the ledger: opened by a purchase for each of its periods, and closed when their time is over. */
+/**
+ * Lots of the ledger: a purchase opens one for each of its periods, and it is closed when its time is over.
+ */
 import type { CpuMicros } from '../core/service/amounts.ts'
 import type { Tx } from './database.ts'
 import { enter, type Act, type Move } from './ledger.ts'
 
 const EMPTY = { granted: 0n, available: 0n, held: 0n, consumed: 0n, expired: 0n }
 
-/** Lots of a tenant that are open or still held from, locked in one order everywhere. */
+/** Lots of a tenant that are open or still held from, locked in the same order everywhere. */
 export async function lockLots(tx: Tx, tenantId: string) {
   return tx
     .selectFrom('ledger_lots')
@@ -20,7 +22,7 @@ export async function lockLots(tx: Tx, tenantId: string) {
 
 export type Lot = Awaited<ReturnType<typeof lockLots>>[number]
 
-/** Where what nothing paid for stands: a lot of no purchase, without an end. It is made with the first debt. */
+/** The lot for debts: a lot without a purchase and without an end. The first debt creates it. */
 export async function debtLot(tx: Tx, tenantId: string, at: Date): Promise<string> {
   const known = await tx
     .selectFrom('ledger_lots')
@@ -43,7 +45,7 @@ export async function debtLot(tx: Tx, tenantId: string, at: Date): Promise<strin
   return made.lot_id
 }
 
-/** Opens a lot and grants its amount; a debt is paid from it first. Does nothing when the lot is there. */
+/** Opens a lot and grants its amount; a debt is paid from it first. Does nothing if the lot exists. */
 export async function grant(
   tx: Tx,
   {
@@ -88,8 +90,7 @@ export async function grant(
 }
 
 /**
- * Ends lots whose time is over (or that are named): what is left of them expires. Holds stay until they are
- * settled.
+ * Ends lots whose time is over (or the given ones): their rest expires. Holds stay until they are settled.
  */
 export async function closeLots(
   tx: Tx,

@@ -1,12 +1,12 @@
-/** What the database knows of the service now, as Prometheus scrapes it: numbers with their labels. */
+/** The present state of the service from the database, for Prometheus: numbers with their labels. */
 import { sql } from 'kysely'
 import { VCPU_HOUR } from '../core/service/amounts.ts'
 import type { Db } from './database.ts'
 
-/** A number, with a text for each of its labels. */
+/** A number with the text of each label. */
 export type Measured<Label extends string> = Record<Label, string> & { value: number }
 
-/** Executions that wait, by namespace and by the reason. */
+/** Waiting executions, by namespace and reason. */
 export async function waitingByReason(db: Db): Promise<Measured<'namespace' | 'reason'>[]> {
   const { rows } = await sql<Measured<'namespace' | 'reason'>>`
     SELECT
@@ -20,7 +20,7 @@ export async function waitingByReason(db: Db): Promise<Measured<'namespace' | 'r
   return rows
 }
 
-/** Seconds since the oldest execution that may start wanted to; 0 when none waits. */
+/** Seconds since the preferred start of the oldest execution that may start. 0 if none waits. */
 export async function oldestWait(db: Db, at: Date): Promise<Measured<never>[]> {
   const { rows } = await sql<Measured<never>>`
     SELECT coalesce(extract(epoch FROM ${at}::timestamptz - min(preferred)), 0)::float8 AS value
@@ -30,7 +30,7 @@ export async function oldestWait(db: Db, at: Date): Promise<Measured<never>[]> {
   return rows
 }
 
-/** Executions that are booked or run. */
+/** Executions that are booked or running. */
 export async function openBookings(db: Db): Promise<Measured<'namespace' | 'status'>[]> {
   const { rows } = await sql<Measured<'namespace' | 'status'>>`
     SELECT x.namespace, x.status, count(*)::float8 AS value
@@ -41,7 +41,7 @@ export async function openBookings(db: Db): Promise<Measured<'namespace' | 'stat
   return rows
 }
 
-/** Cores of the slot that holds a time, in all and allocated. */
+/** Cores of the slot at a time, total and allocated. */
 export async function coresAt(db: Db, at: Date): Promise<Measured<'namespace' | 'kind'>[]> {
   const { rows } = await sql<Measured<'namespace' | 'kind'>>`
     SELECT namespace, kind, sum(value)::float8 AS value

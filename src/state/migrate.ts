@@ -1,7 +1,7 @@
 /**
- * Brings a database to this version. Each migration inserts its row first and in the same transaction as its
- * statements: of many installers at once one does the work, and the others meet its row and go on (an idea of
- * graphile/worker).
+ * Brings a database to this version. Each migration inserts its row first, in the same transaction as its
+ * statements: of several concurrent installers, one does the work, and the others find its row and continue
+ * (an idea of graphile/worker).
  */
 import pg from 'pg'
 import { failure } from '../core/errors.ts'
@@ -16,8 +16,8 @@ import { sql as charges } from './migrations/0009-charges.ts'
 import { sql as runners } from './migrations/0008-runners.ts'
 
 /**
- * In order, never changed after a release, only added to. `breaking`: programs of before must not use the
- * database after it.
+ * In order. Never change one after a release, only add. `breaking`: older programs must not use the database
+ * after it.
  */
 export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: string }[] = [
   { id: 1, name: 'service', breaking: true, sql: service },
@@ -34,8 +34,8 @@ export const MIGRATIONS: { id: number; name: string; breaking: boolean; sql: str
 const ALREADY_THERE = new Set(['23505', '42P07', '42710'])
 
 /**
- * Applies what is missing. Throws `database_newer` when a newer headrace has changed the database in a way
- * that this one cannot use.
+ * Applies missing migrations. Throws `database_newer` if a newer Headrace has changed the database in a way
+ * that this version cannot use.
  */
 export async function migrate(url: string): Promise<{ applied: string[] }> {
   const client = new pg.Client({ connectionString: url })

@@ -1,24 +1,24 @@
-/** Runs of before, as the models of how long jobs take learn from them. */
+/** Past runs, from which the models of run times learn. */
 import { sql, type RawBuilder } from 'kysely'
 import { DRAFT } from '../core/service/namespaces.ts'
 import { MOST_RUNS, type PastRun } from '../learning/estimate.ts'
 import type { SourceType } from '../learning/rules.ts'
 import type { Db } from './database.ts'
 
-/** Runs `x` of jobs `j` that can be learned from: in production, with success, and with what they read. */
+/** Runs `x` of jobs `j` to learn from: successful production runs that state what they read. */
 const isLearnable = (source: SourceType): RawBuilder<boolean> => sql<boolean>`
   j.source_type = ${source}
   AND x.status = 'succeeded'
   AND x.namespace <> ${sql.lit(DRAFT)}
   AND x.receipt ? 'bytes_read'`
 
-/** Measures of a run `x`. Minutes and gigabytes are above zero: others are divided by them. */
+/** Measures of a run `x`. Minutes and gigabytes are above zero, because others are divided by them. */
 const SECONDS = sql`extract(epoch FROM x.actual_end_time - x.actual_start_time)::float8`
 const MINUTES = sql`greatest(${SECONDS} / 60, 1e-3)`
 const GIGABYTES = sql`greatest((x.receipt->>'bytes_read')::float8 / 1e9, 1e-6)`
 const STARTUP_MS = sql`coalesce((x.receipt->>'startup_seconds')::float8 * 1000, 0)`
 
-/** Tables that a job `j` reads: one where it names none. */
+/** Number of tables that a job `j` reads: one if it names none. */
 const TABLES = sql`
   coalesce(
     jsonb_array_length(
@@ -36,7 +36,7 @@ const COMPLEXITY = sql`
     ELSE 'medium'
   END`
 
-/** How many runs of a source can be learned from; 1,000 when there are more. */
+/** Number of runs of a source to learn from; 1,000 if there are more. */
 export async function countPastRuns(db: Db, source: SourceType): Promise<number> {
   const { rows } = await sql<{ runs: number }>`
     SELECT count(*)::int AS runs
@@ -62,7 +62,7 @@ interface PastRunRow {
   memory: number
 }
 
-/** The newest runs of a source, oldest first, each with what was known of its job when it ran. */
+/** The newest runs of a source, oldest first, each with what was known of its job at that time. */
 export async function readPastRuns(db: Db, source: SourceType): Promise<PastRun[]> {
   const { rows } = await sql<PastRunRow>`
     SELECT *
@@ -103,8 +103,8 @@ export async function readPastRuns(db: Db, source: SourceType): Promise<PastRun[
 }
 
 /**
- * Fields that tell whether two jobs read the same: all of these that a request names. Of a database that is
- * only named by its host, the latency is known.
+ * Two jobs read the same source if they agree in all of these fields that a request names. If only the host
+ * of a database is named, its latency is known.
  */
 const SAME_SOURCE = ['host', 'database', 'table', 'bucket', 'path'] as const
 
@@ -112,13 +112,13 @@ export interface SimilarRuns {
   runs: number
   /** Null without runs. */
   minutesPerGb: number | null
-  /** Until the first byte, in the middle. */
+  /** Median time until the first byte. */
   startupMs: number
 }
 
 /**
- * A tenant's newest runs of the same source, 50 at most. Undefined when the source names nothing that it
- * could be known by.
+ * The newest runs of a tenant with the same source, at most 50. Undefined if the source names nothing that
+ * identifies it.
  */
 export async function similarRuns(
   db: Db,

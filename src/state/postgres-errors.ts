@@ -1,4 +1,4 @@
-/** What PostgreSQL's error codes mean here (SQLSTATE, appendix A of its manual). */
+/** The meaning of PostgreSQL's error codes here (SQLSTATE, appendix A of its manual). */
 
 import { HeadraceError } from '../core/errors.ts'
 
@@ -13,14 +13,14 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
 }
 
 /**
- * Classes of what passes by waiting: the connection (08), a rolled-back transaction (40), resources (53), a
- * lock (55), an operator's intervention (57), the system (58).
+ * Classes of errors that pass: the connection (08), a rolled-back transaction (40), resources (53), a lock
+ * (55), an operator's intervention (57), the system (58).
  */
 const PASSING = ['08', '40', '53', '55', '57', '58']
 
 /**
- * Whether the same statements may succeed later. A statement that is wrong, or data that breaks a rule, stays
- * so. The driver says of a broken connection with an error that has a system's code, or none.
+ * Whether the same statements may succeed later. A wrong statement, or data that break a rule, will not. The
+ * driver reports a broken connection with an error that has a system's code, or none.
  */
 export function mayPassByWaiting(error: unknown): boolean {
   if (error instanceof HeadraceError) return error.errorClass === 'transient'

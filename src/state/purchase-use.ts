@@ -1,4 +1,4 @@
-/** How far tenants use what they bought, for advice on what to buy instead. */
+/** How much tenants use of what they bought, for advice on other purchases. */
 import { sql, type RawBuilder } from 'kysely'
 import { UNIT } from '../core/service/amounts.ts'
 import { DEDICATED, SHARED } from '../core/service/namespaces.ts'
@@ -8,13 +8,13 @@ import { VCPU_HOURS_PER_DAY } from './tenant-weight.ts'
 export interface PurchaseUse {
   tenant_id: string
   tenant_name: string
-  /** Dedicated units that are bought, and the most that were used at once. */
+  /** Bought dedicated units, and the most that were used at once. */
   units: number
   units_peak: number
-  /** vCPU-hours a day that are bought, and used. */
+  /** Bought and used vCPU-hours per day. */
   hours_per_day: number
   used_per_day: number
-  /** Waits for want of balance or of units. */
+  /** Waits for lack of balance or units. */
   refused: number
 }
 
@@ -24,8 +24,8 @@ interface Span {
 }
 
 /**
- * Tenants with a purchase that is active now, made before `createdBefore`, with what they used since a time:
- * 10,000 at most, by name.
+ * Tenants with an active purchase from before `createdBefore`, with their use since a time: at most 10,000,
+ * by name.
  */
 export async function readPurchaseUse(
   db: Db,
@@ -78,7 +78,7 @@ function boughtBy(at: Date): RawBuilder<unknown> {
   `
 }
 
-/** A day in the shared pool, over the span or since the tenant's first use when that is later. */
+/** Use per day in the shared pool, over the span, or since the tenant's first use if that is later. */
 function hoursUsed({ since, at }: Span): RawBuilder<unknown> {
   return sql`
     SELECT

@@ -1,6 +1,6 @@
 /**
- * Purchases: what a tenant bought, for which time; the lots of vCPU-hours they bring and the dedicated units
- * they reserve.
+ * Purchases: what a tenant bought and for which time, the lots of vCPU-hours that they bring, and the
+ * dedicated units that they reserve.
  */
 import { sql } from 'kysely'
 import { VCPU_HOUR } from '../core/service/amounts.ts'
@@ -23,12 +23,12 @@ export interface NewPurchase {
   valid_until: Date
 }
 
-/** Lots are opened this far ahead, so that an execution can be booked into a period that has not begun. */
+/** Lots are opened this far ahead, so that an execution can be booked into a period that has not started. */
 const AHEAD_MS = 49 * 3_600_000
 
 /**
- * A lot that began so short a while ago may not have been noticed yet: several looks of a scheduler, and a
- * change of who leads.
+ * A lot that started more recently may not have been noticed yet: several rounds of a scheduler, and a change
+ * of the leader.
  */
 const JUST_BEGUN_MS = 180_000
 
@@ -45,7 +45,7 @@ const COLUMNS = [
   'price',
 ] as const
 
-/** Checks and enters a purchase; vCPU-hours can be used from the moment this is committed. */
+/** Checks and enters a purchase. Its vCPU-hours can be used from the commit on. */
 export async function buy(
   tx: Tx,
   {
@@ -80,7 +80,7 @@ export async function buy(
   return row
 }
 
-/** What it would cost. Throws `validity_not_whole` with the ends that would do. */
+/** The cost of a purchase. Throws `validity_not_whole` with possible ends. */
 export async function quotePrice(db: Db, purchase: NewPurchase): Promise<Price> {
   const { valid_from: from, valid_until: until, time_period: period } = purchase
   const whole = wholePeriods(from, until, period)
@@ -111,7 +111,7 @@ export async function currentPrices(db: Db): Promise<PriceList> {
   return row === undefined ? FIRST_PRICE_LIST : { ...row.prices, currency: row.currency }
 }
 
-/** Enters a list of prices, which holds from now on. Purchases of before keep the price that they had. */
+/** Enters a price list, valid from now on. Earlier purchases keep their price. */
 export async function enterPrices(
   tx: Tx,
   { currency, prices, actor }: { currency: string; prices: object; actor: string },
@@ -122,7 +122,7 @@ export async function enterPrices(
     .execute()
 }
 
-/** Opens the lots of a purchase whose periods begin soon. Safe to repeat. */
+/** Opens the lots of a purchase whose periods start soon. Safe to repeat. */
 export async function openLots(
   tx: Tx,
   row: {
@@ -152,8 +152,8 @@ export async function openLots(
 }
 
 /**
- * New balance or units: what slept for want of them is looked at again. In a transaction of its own, after
- * the one that brought them: executions are locked before lots everywhere.
+ * After new balance or units: tries executions again that sleep for lack of them. In a separate transaction,
+ * after the one that brought them: executions are locked before lots everywhere.
  */
 export async function wakeTenants(db: Db, tenantIds: string[]): Promise<void> {
   if (tenantIds.length > 0)
@@ -189,7 +189,7 @@ export async function listPurchases(
   return query.execute()
 }
 
-/** Ends a purchase before its time; what is left of it is gone. Holds of running executions stay theirs. */
+/** Ends a purchase early. Its rest is gone. Running executions keep their holds. */
 export async function cancelPurchase(
   tx: Tx,
   { tenantId, purchaseId, actor, now }: { tenantId: string; purchaseId: string; actor: string; now: Date },
@@ -226,8 +226,8 @@ export async function cancelPurchase(
 }
 
 /**
- * Purchases that begin or end, periods that begin or end: what the clock changes. Returns the tenants that
- * may have more than before.
+ * Applies the clock: purchases and periods that start or end. Returns the tenants that may have more than
+ * before.
  */
 export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
   const begun = await tx
@@ -245,8 +245,8 @@ export async function turnPeriods(tx: Tx, now: Date): Promise<string[]> {
     .returning(['tenant_id', 'purchase_id'])
     .execute()
   await closeLots(tx, { endedBefore: now }, now)
-  // Only those whose last lot ends before the time that is opened ahead: a purchase by the hour once an hour,
-  // not at every look.
+  // Only purchases whose last lot ends before the time that is opened ahead: an hourly purchase once per
+  // hour, not in every round.
   const due = await tx
     .selectFrom('resource_purchases as p')
     .select(COLUMNS)

@@ -1,6 +1,4 @@
-/**
- * The queue of executions: entered with a fair-share tag, in whose order they are decided on (see cycle.ts).
- */
+/** The queue of executions: each gets a fair-share tag, which decides its turn (see cycle.ts). */
 import { sql } from 'kysely'
 import type { Namespace } from '../core/service/namespaces.ts'
 import { nextTag, type Priority } from '../scheduling/fair-share.ts'
@@ -20,7 +18,7 @@ export interface NewExecution {
   tick?: Date
 }
 
-/** Puts an execution into the queue; undefined when the tick of that job has one already. */
+/** Queues an execution. Undefined if the tick of that job already has one. */
 export async function enqueue(tx: Tx, execution: NewExecution): Promise<string | undefined> {
   const { tag, lastTag } = await tagOf(tx, execution)
   const row = await tx
@@ -51,7 +49,7 @@ export async function enqueue(tx: Tx, execution: NewExecution): Promise<string |
   return row.execution_id
 }
 
-/** Its place among all tenants'; the tenant's share stays locked until the transaction ends. */
+/** Its place among all tenants. The tenant's share stays locked until the transaction ends. */
 async function tagOf(tx: Tx, execution: NewExecution): Promise<{ tag: number; lastTag: number }> {
   const share = await tx
     .selectFrom('tenant_shares')
@@ -72,7 +70,7 @@ async function tagOf(tx: Tx, execution: NewExecution): Promise<{ tag: number; la
 /** A warning comes when less than this part of an execution's window is left. */
 const LAST_PART = 0.25
 
-/** Lets an execution wait: it is decided on at once, or when its time to try has come. */
+/** Lets an execution wait: it is decided at once, or when its time to try again has come. */
 export async function queueUp(tx: Tx, executionId: string, tryAfter?: Date): Promise<void> {
   await sql`
     INSERT INTO queued_executions (
@@ -92,7 +90,7 @@ export async function queueUp(tx: Tx, executionId: string, tryAfter?: Date): Pro
   `.execute(tx)
 }
 
-/** Executions of a tenant that wait. */
+/** Waiting executions of a tenant. */
 export async function countWaiting(db: Db, tenantId: string): Promise<number> {
   const { rows } = await sql<{ waiting: number }>`
     SELECT count(*)::int AS waiting
@@ -102,7 +100,7 @@ export async function countWaiting(db: Db, tenantId: string): Promise<number> {
   return rows[0].waiting
 }
 
-/** Executions of all tenants that the scheduler decides on before this one, which waits as well. */
+/** Executions of all tenants that the scheduler decides before this one, which must be waiting, too. */
 export async function countAhead(db: Db, executionId: string): Promise<number> {
   const { count } = await db
     .selectFrom('queued_executions as x')

@@ -1,6 +1,6 @@
 /**
- * What executions take from the lots of their tenant: the use of an ended one, or more for one that goes on.
- * Lots that end first are taken from first; what no lot covers becomes a debt.
+ * Charges executions to the lots of their tenant: the use of an ended one, or more for one that continues.
+ * Lots that end first are used first. Use that no lot covers becomes a debt.
  */
 import type { CpuMicros } from '../core/service/amounts.ts'
 import type { Db, Tx } from './database.ts'
@@ -8,9 +8,9 @@ import { enter, type Hold, type Move } from './ledger.ts'
 import { debtLot, lockLots, type Lot } from './lots.ts'
 
 /**
- * What an execution used is taken from what it holds; the rest goes back, to `expired` where the lot has
- * ended meanwhile. What it used beyond is taken from what the tenant has left, and what that does not cover
- * becomes a debt. Returns that debt.
+ * Charges the use of an execution to its hold; the rest goes back, or to `expired` if the lot has ended
+ * meanwhile. Use beyond the hold is charged to the tenant's balance, and the uncovered part becomes a debt.
+ * Returns that debt.
  */
 export async function settle(
   tx: Tx,
@@ -47,8 +47,8 @@ export async function settle(
 }
 
 /**
- * Takes more for an execution that outruns its hold, from lots that are valid now. Returns what could be had,
- * perhaps nothing.
+ * Holds more for an execution that exceeds its hold, from lots that are valid now. Returns the amount that
+ * was available, possibly nothing.
  */
 export async function extend(
   tx: Tx,
@@ -89,7 +89,7 @@ export async function availableTo(db: Db, tenantId: string, at: Date): Promise<C
   return BigInt(row.available ?? 0)
 }
 
-/** Up to `amount` of what lots that are valid now have left, the one that ends first at the front. */
+/** Up to `amount` from the rest of lots that are valid now, the one that ends first at the front. */
 function draw(lots: Lot[], amount: CpuMicros, at: Date): Hold[] {
   let left = amount
   return lots

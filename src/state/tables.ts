@@ -1,6 +1,6 @@
 /**
- * The tables of the control database as types, by area. Times come as Date, amounts and ids of 64 bits as
- * bigint. The migrations make them; what columns mean stands there.
+ * The tables of the control database as types, by area. Times are Date, amounts and 64-bit IDs bigint. The
+ * migrations create them and explain the columns.
  */
 import type { ColumnType, Generated } from 'kysely'
 import type { Namespace, OfferedCapacity } from '../core/service/namespaces.ts'
@@ -19,9 +19,9 @@ import type {
 } from '../scheduling/terms.ts'
 
 type Json = ColumnType<unknown, string, string>
-/** A document that is read as what it was written from. */
+/** A JSON document. Reading returns what was written. */
 type JsonOf<Document> = ColumnType<Document, string, string>
-/** A document whose fields are those of a source, a destination, an event or a run. */
+/** A document with the fields of a source, a destination, an event or a run. */
 type FreeJson = JsonOf<Record<string, unknown>>
 type Id = Generated<string>
 type Time = ColumnType<Date, Date | string, Date | string>
@@ -31,7 +31,7 @@ type Micros = ColumnType<bigint, bigint, bigint>
 export interface Database
   extends TenantTables, PurchaseTables, ExecutionTables, CapacityTables, ServiceTables {}
 
-/** Who may use the service, and how often they may repeat a request. */
+/** Who may use the service, and repeated requests. */
 interface TenantTables {
   tenants: {
     tenant_id: Id
@@ -61,7 +61,7 @@ interface TenantTables {
   }
 }
 
-/** What tenants buy, and the ledger of what is left of it. */
+/** Purchases, and the ledger of what is left of them. */
 interface PurchaseTables {
   price_lists: {
     price_list_id: Generated<bigint>
@@ -109,7 +109,7 @@ interface PurchaseTables {
   }
 }
 
-/** Jobs and their executions: queued, then booked, then run, with what they used. */
+/** Jobs and their executions: queued, booked, run, with their use. */
 interface ExecutionTables {
   ingestion_jobs: {
     job_id: Id
@@ -199,7 +199,7 @@ interface ExecutionTables {
   }
 }
 
-/** Capacity slot by slot, in all and of each owner of units, and the order in which tenants come. */
+/** Capacity slot by slot, in total and per owner of units, and the order of tenants. */
 interface CapacityTables {
   capacity_slots: {
     slot_id: Id
@@ -224,7 +224,7 @@ interface CapacityTables {
   tenant_shares: { tenant_id: string; weight: Generated<number>; last_tag: Generated<number> }
 }
 
-/** What happened and who is told, who leads, and what is set for the whole installation. */
+/** Events and their receivers, leases, and values of the whole installation. */
 interface ServiceTables {
   events: {
     event_id: Generated<bigint>

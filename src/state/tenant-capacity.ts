@@ -1,6 +1,6 @@
 /**
- * What tenants bring to a decision: units that they own and use, slot by slot, the balance of their lots, and
- * whether they lend.
+ * The part of tenants in a decision: units that they own and use, slot by slot, the balance of their lots,
+ * and whether they lend.
  */
 import { sql } from 'kysely'
 import { DEDICATED } from '../core/service/namespaces.ts'
@@ -10,9 +10,9 @@ import { lockCapacity } from './capacity.ts'
 import type { Db } from './database.ts'
 
 /**
- * Units, use and balance of tenants, and of all that lend. With `lock`, their lots are locked, in one order
- * everywhere, and then the capacity; without, whoever goes on to change it holds its lock already. Units are
- * read of `dedicated` only, when it is given.
+ * Units, use and balance of tenants, and of all lenders. With `lock`, locks their lots, in the same order
+ * everywhere, and then the capacity. Without, a caller that changes the capacity already holds its lock. With
+ * `dedicated`, reads units only of these tenants.
  */
 export async function readTenants(
   db: Db,
@@ -23,7 +23,7 @@ export async function readTenants(
   const lending = await readLenders(db, nowMs)
   const ids = [...new Set([...tenantIds, ...lending])]
   const owners = new Set([...(dedicated ?? ids), ...lending])
-  // Who owns no units shares lanes that stay empty: 2 KB a tenant, thousands of them a cycle.
+  // Tenants without units share empty lanes: they would take 2 KB per tenant, thousands of them per cycle.
   const none = { units: new Int32Array(grid.count), used: emptyLane(grid.count) }
   const states = new Map<string, TenantState>(
     ids.map((id) => [
@@ -37,7 +37,7 @@ export async function readTenants(
   )
   if (ids.length === 0) return states
   await addLots(db, states, lock)
-  // What is used of units is read under the lock: between, another could have booked it.
+  // Read the use of units under the lock: otherwise, another transaction could book them in between.
   if (lock) await lockCapacity(db)
   if (owners.size === 0) return states
   await addUnits(db, states, [...owners], { grid, nowMs })
@@ -46,8 +46,8 @@ export async function readTenants(
 }
 
 /**
- * Tenants that lend idle units. Who has work of its own for its units lends nothing: what was called back
- * must not be lent again.
+ * Tenants that lend idle units. A tenant with work for its units lends nothing: recalled units must not be
+ * lent again.
  */
 async function readLenders(db: Db, nowMs: number): Promise<Set<string>> {
   const lenders = await db
@@ -121,7 +121,7 @@ async function addUnits(
     .execute()
   const slotsUntil = (time: Date): number => (time.getTime() - grid.originMs) / grid.slotMs
   for (const { tenant_id, quantity, valid_from, valid_until } of purchases) {
-    // A slot counts where the purchase covers it whole; the one that has begun, from now on.
+    // A slot counts if the purchase covers it completely; the present slot, from now on.
     const first = valid_from.getTime() <= nowMs ? 0 : Math.ceil(slotsUntil(valid_from))
     const end = Math.min(grid.count, Math.floor(slotsUntil(valid_until)))
     const { units } = states.get(tenant_id) as TenantState
@@ -129,7 +129,7 @@ async function addUnits(
   }
 }
 
-/** Adds what bookings use of each owner's units, slot by slot. */
+/** Adds the use of each owner's units by bookings, slot by slot. */
 async function addUse(
   db: Db,
   states: Map<string, TenantState>,

@@ -1,13 +1,14 @@
-/** A way into one tenant's rows: row security shows them to a session that carries the tenant's name. */
+/** Access to one tenant's rows: row security shows them to a session that carries the tenant's name. */
 import { Kysely, PostgresDialect, type PostgresPoolClient } from 'kysely'
 import type pg from 'pg'
 import type { Database } from './tables.ts'
 
 /**
- * A way into one tenant's rows over a session of the pool, which still carries the tenant that had it last.
- * The name goes out in one packet with the first statement: before it in a read, behind it in a write, where
- * it begins the transaction that the name lasts for. A trip of its own for the name cost a quarter of a read.
- * Nothing is answered unless the name was taken, and such a session is not used again.
+ * Access to one tenant's rows over a session of the pool, which still carries the name of its last tenant.
+ * The new name travels in one packet with the first statement: before it in a read, after it in a write,
+ * where the statement begins the transaction for which the name is valid. A separate round trip for the name
+ * cost a quarter of a read. Nothing is returned unless the name was accepted; otherwise, the session is
+ * discarded.
  */
 export function tenantSession(pool: pg.Pool, tenantId: string, act: 'read' | 'write'): Kysely<Database> {
   const connect = async (): Promise<PostgresPoolClient> => {

@@ -1,9 +1,9 @@
-/** A tenant's weight in the queue, which follows what it bought. */
+/** The weight of a tenant in the queue, which follows its purchases. */
 import { sql } from 'kysely'
 import { weightOf } from '../scheduling/fair-share.ts'
 import type { Tx } from './database.ts'
 
-/** What purchases of vCPU-hours come to in a day: a column of a statement that sums up purchases. */
+/** Purchased vCPU-hours per day: a column for a statement that sums up purchases. */
 export const VCPU_HOURS_PER_DAY = sql<number>`
   coalesce(
     sum(
@@ -17,7 +17,7 @@ export const VCPU_HOURS_PER_DAY = sql<number>`
     0
   )::float8`
 
-/** The tenant's weight in the queue is what it bought. */
+/** Sets the weight of the tenant in the queue by its purchases. */
 export async function updateWeight(tx: Tx, tenantId: string, now: Date): Promise<void> {
   const { rows } = await sql<{ units: number; per_day: number }>`
     SELECT

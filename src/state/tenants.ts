@@ -1,4 +1,4 @@
-/** Tenants and the tokens that speak for them. */
+/** Tenants and their tokens. */
 import { createHash, randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { failure } from '../core/errors.ts'
@@ -10,7 +10,7 @@ import { isUniqueViolation } from './postgres-errors.ts'
 
 const hashOf = (token: string): Buffer => createHash('sha256').update(token).digest()
 
-/** Who a token speaks for; undefined when it is unknown, revoked, expired, or its tenant is deleted. */
+/** The holder of a token. Undefined if it is unknown, revoked or expired, or if its tenant is deleted. */
 export async function principalOf(
   db: Db,
   token: string,
@@ -32,7 +32,7 @@ export async function principalOf(
   }
 }
 
-/** Makes a token. It is returned once; only its hash is kept. */
+/** Creates a token. It is returned once; only its hash is stored. */
 export async function createToken(
   tx: Tx,
   {
@@ -81,7 +81,7 @@ export async function revokeToken(
   return numUpdatedRows > 0n
 }
 
-/** The newest tokens of a tenant, oldest first, with those that were revoked. */
+/** The newest tokens of a tenant, oldest first, including revoked ones. */
 export async function listTokens(db: Db, tenantId: string, limit: number) {
   const rows = await db
     .selectFrom('access_tokens')
@@ -93,7 +93,7 @@ export async function listTokens(db: Db, tenantId: string, limit: number) {
   return rows.toReversed()
 }
 
-/** Tokens of a tenant that can be used now. */
+/** Valid tokens of a tenant. */
 export async function countTokens(db: Db, tenantId: string): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     SELECT count(*)::int AS count
@@ -105,7 +105,7 @@ export async function countTokens(db: Db, tenantId: string): Promise<number> {
   return rows[0].count
 }
 
-/** Whether an operator's token was ever made, also one that has been revoked since. */
+/** Whether an operator's token was ever created, even if it has been revoked. */
 export async function hasOperatorToken(db: Db): Promise<boolean> {
   const token = await db
     .selectFrom('access_tokens')
@@ -164,7 +164,7 @@ export async function listTenants(db: Db, { after, limit, name }: NamedPage) {
   return query.execute()
 }
 
-/** Changes what is given. Throws `version_moved` when `version` is given and is not the row's any more. */
+/** Changes the given fields. Throws `version_moved` if `version` is given and the row has another one. */
 export async function changeTenant(
   tx: Tx,
   {
@@ -236,7 +236,7 @@ async function revokeTokens(tx: Tx, tenantId: string): Promise<void> {
 }
 
 /**
- * Locks what a tenant may have so many of, until the transaction ends: jobs, waiting executions, webhooks and
+ * Locks the counts of a tenant's limits until the transaction ends: jobs, waiting executions, webhooks and
  * tokens. Two transactions that count at once would both find room.
  */
 export async function lockCounts(tx: Tx, tenantId: string): Promise<void> {

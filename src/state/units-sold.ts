@@ -1,11 +1,11 @@
-/** Dedicated units are sold once: what is sold already, and whether so many more may be. */
+/** Dedicated units are sold once: counts the sold ones, and checks whether more may be sold. */
 import { sql } from 'kysely'
 import { UNIT } from '../core/service/amounts.ts'
 import { failure } from '../core/errors.ts'
 import { DEDICATED, type OfferedCapacity } from '../core/service/namespaces.ts'
 import type { Db, Tx } from './database.ts'
 
-/** Refuses units that are not free at some moment of the time: units are sold once. One sale at a time. */
+/** Refuses units that are not free during the whole time: each unit is sold once. One sale at a time. */
 export async function reserveUnits(
   tx: Tx,
   purchase: { quantity: number; valid_from: Date; valid_until: Date },
@@ -26,7 +26,7 @@ export async function reserveUnits(
     })
 }
 
-/** The most units sold at one moment of a span. */
+/** The most units sold at any moment of a span. */
 export async function soldUnits(db: Db, from: Date, until: Date): Promise<number> {
   const { rows } = await sql<{ units: number }>`
     WITH p AS (

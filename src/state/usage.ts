@@ -1,7 +1,4 @@
-/**
- * What a tenant has and used: answered from the ledger and the bookings, never from a counter kept beside
- * them.
- */
+/** What a tenant has and used: computed from the ledger and the bookings, never from a separate counter. */
 import { sql } from 'kysely'
 import { unitsOf, vcpuHours } from '../core/service/amounts.ts'
 import type { ResourceType } from '../scheduling/terms.ts'
@@ -104,7 +101,7 @@ function hourAccount(row: {
   return { purchased, consumed, held, remaining, expired, debt: vcpuHours(row.debt) }
 }
 
-/** What a tenant's purchases that are valid at a time add up to, by what was bought. */
+/** The totals of a tenant's purchases that are valid at a time, by kind. */
 export async function boughtAt(db: Db, tenantId: string, at: Date): Promise<Record<ResourceType, number>> {
   const rows = await db
     .selectFrom('resource_purchases')
@@ -122,13 +119,13 @@ export async function boughtAt(db: Db, tenantId: string, at: Date): Promise<Reco
 
 export interface RunTotals {
   runs: number
-  /** Of a run, on average; null without runs. */
+  /** Average per run. Null without runs. */
   minutes: number | null
-  /** Runs that kept their promise, of those that are `judged` by it. */
+  /** Runs that kept their promise, among the `judged` ones. */
   kept: number
   judged: number
   failed: number
-  /** Read from sources; null when no run says. */
+  /** Bytes read from sources. Null if no run states them. */
   bytes: number | null
 }
 
@@ -153,11 +150,11 @@ export async function runTotals(db: Db, tenantId: string, since: Date): Promise<
 export interface CpuUse {
   /** vCPU-hours that were charged. */
   hours: number
-  /** Up to three hours of the day (UTC) with the most use, in order; null without use. */
+  /** Up to three hours of the day (UTC) with the most use, in order. Null without use. */
   peak: number[] | null
 }
 
-/** What a tenant's runs used after a time. */
+/** The use of a tenant's runs after a time. */
 export async function cpuUse(db: Db, tenantId: string, since: Date): Promise<CpuUse> {
   const { rows } = await sql<CpuUse>`
     SELECT
@@ -181,7 +178,7 @@ export async function cpuUse(db: Db, tenantId: string, since: Date): Promise<Cpu
   return rows[0]
 }
 
-/** Entries of the ledger, the newest first, each with the execution that it opens onto. */
+/** Entries of the ledger, the newest first, each with its execution. */
 export async function ledgerOf(
   db: Db,
   tenantId: string,

@@ -1,4 +1,6 @@
-/** Warnings before a promise is missed, with the slack that is left; each once per execution and promise. */
+/**
+ * Warnings before a promise is missed, with the time that is left. Each comes once per execution and promise.
+ */
 import { sql, type RawBuilder } from 'kysely'
 import type { Tx } from './database.ts'
 
@@ -6,8 +8,8 @@ import type { Tx } from './database.ts'
 const LAST_PART = 0.25
 
 /**
- * Warns of runs that near `max_runtime_minutes` or `max_freshness_seconds`, and of executions that still wait
- * when their window nears its end. Returns how many.
+ * Warns of runs that approach `max_runtime_minutes` or `max_freshness_seconds`, and of executions that still
+ * wait when their window nears its end. Returns how many.
  */
 export async function warn(tx: Tx, now: Date): Promise<number> {
   const { rows } = await sql<{ execution_id: string }>`
@@ -54,7 +56,7 @@ export async function warn(tx: Tx, now: Date): Promise<number> {
   return rows.length + (await warnWaiting(tx, now))
 }
 
-/** Each once: when to warn was entered with it. */
+/** Each once: the time of the warning was stored with it. */
 async function warnWaiting(tx: Tx, now: Date): Promise<number> {
   const { rows } = await sql<{ execution_id: string }>`
     WITH late AS (
@@ -90,7 +92,7 @@ async function warnWaiting(tx: Tx, now: Date): Promise<number> {
   return rows.length
 }
 
-/** Runs that promise an end, with the minutes promised and those that are left. */
+/** Runs with a promised end, with the promised minutes and those that are left. */
 function promisedEnds(now: Date): RawBuilder<unknown> {
   return sql`
   SELECT
@@ -109,7 +111,7 @@ function promisedEnds(now: Date): RawBuilder<unknown> {
   `
 }
 
-/** Streams that promise freshness, in minutes as well. */
+/** Streams with promised freshness, also in minutes. */
 const PROMISED_FRESHNESS = sql`
   SELECT
     x.execution_id,

@@ -1,6 +1,6 @@
 /**
- * Webhooks as their owners see them. The owner is a tenant, or the installation where `tenantId` is
- * undefined: its webhooks are told of every tenant's events.
+ * Webhooks, as their owners see them. The owner is a tenant, or the installation if `tenantId` is undefined:
+ * its webhooks get the events of every tenant.
  */
 import type { Db, Tx } from './database.ts'
 
@@ -12,7 +12,7 @@ export interface NewWebhook {
   secretName: string | undefined
 }
 
-/** Enters a webhook. It is told of events from now on. */
+/** Creates a webhook. It gets events from now on. */
 export async function createWebhook(tx: Tx, { tenantId, url, events, secretName }: NewWebhook) {
   return tx
     .insertInto('webhooks')
@@ -48,7 +48,7 @@ export async function countWebhooks(db: Db, tenantId: string | undefined): Promi
   return Number(count)
 }
 
-/** Returns whether the owner had such a webhook. */
+/** Deletes a webhook. Returns whether the owner had it. */
 export async function deleteWebhook(
   tx: Tx,
   tenantId: string | undefined,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { removeAtEnd } from '../support/at-end.ts'
-import { offered, type Shell } from '../support/shells.ts'
+import { offered, optionsWithChoices, type Shell } from '../support/shells.ts'
 import { cli } from '../support/system.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-completion-'))
@@ -36,6 +36,8 @@ test.each(['bash', 'zsh', 'fish'] as const)(
     expect(at('headrace stream --until')).toEqual(['--until-caught-up'])
     expect(at('headrace stream books --engine ')).toEqual(['duckdb', 'spark'])
     expect(at('headrace completion ')).toEqual(['bash', 'fish', 'zsh'])
+    expect(at('headrace -o ')).toEqual(['json', 'table'])
+    expect(at('headrace jobs list --output j')).toEqual(['json'])
     // An option's value is no command.
     expect(at('headrace jobs create --tenant list --fi')).toEqual(['--file'])
     // bash completes names of files by itself where nothing is offered.
@@ -49,6 +51,22 @@ test.each(['bash', 'zsh', 'fish'] as const)(
 test('bash completes a choice behind an equals sign', async () => {
   const script = await scriptOf('bash')
   expect(offered('bash', script, 'headrace stream --engine=s')).toEqual(['spark'])
+})
+
+test('every option with choices offers them', async () => {
+  const script = await scriptOf('bash')
+  const options = optionsWithChoices()
+  expect(options.map(({ line }) => line)).toContain('produce --compression ')
+  // Each command has --output; that of the program and of one command stand for all.
+  for (const { line, choices } of options)
+    if (!line.endsWith(' --output ') || [' --output ', 'tables list --output '].includes(line))
+      expect(offered('bash', script, `headrace ${line.trimStart()}`), line).toEqual(choices.toSorted())
+})
+
+test('a format that is not known is refused with those that are', async () => {
+  const { code, stdout, stderr } = await cli({ env: process.env }, ['tables', 'list', '-o', 'yaml'])
+  expect([code, stdout]).toEqual([2, ''])
+  expect(stderr).toContain('Allowed choices are table, json')
 })
 
 test('a shell that is not known is refused with those that are', async () => {

@@ -7,32 +7,30 @@ import { createChance, sampled } from '../support/chance.ts'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
 import { PARTS, runHistory } from '../support/delta-history.ts'
 import { sparkWriter } from '../support/delta-spark.ts'
-import { testSpark, type TestSpark } from '../support/spark.ts'
-import { startS3, type StorageServer } from '../support/storage.ts'
+import { sharedSpark, type SharedSpark } from '../support/spark.ts'
+import { sharedS3, type StorageServer } from '../support/storage.ts'
 import { limitMs } from '../support/time-limits.ts'
 
 /** Histories on each place. Spark takes seconds for each step, so that CI takes one of eight. */
 const HISTORIES = Number(process.env.HEADRACE_TEST_DELTA_HISTORIES ?? 1)
-const STEPS = process.env.HEADRACE_TEST_LONG_SUITE === undefined ? 8 : 14
+const STEPS = process.env.HEADRACE_TEST_LONG_SUITE === undefined ? 6 : 14
 const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 
 let foreign: ForeignWriter[]
-let spark: TestSpark
+let spark: SharedSpark
 let s3: StorageServer
 const before = { ...process.env }
 
 beforeAll(async () => {
-  s3 = await startS3()
-  // The server and the other writer inherit where storage is from this process.
+  s3 = await sharedS3()
+  // The other writer inherits where storage is from this process.
   Object.assign(process.env, s3.env)
-  spark = await testSpark()
+  spark = await sharedSpark()
   foreign = [startForeignWriter(), sparkWriter(spark.session())]
 }, limitMs(180_000))
 
 afterAll(async () => {
   for (const writer of foreign) writer.stop()
-  await spark.kill()
-  s3.kill()
   for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
   Object.assign(process.env, before)
 })

@@ -93,13 +93,14 @@ async function send(topic: string, messages: ReturnType<typeof hostileMessages>)
   await sink.close()
 }
 
-/** One of each format in a run. */
 const FORMATS_AND_DRIFTS = [
-  ...sampled([['xml', 'evolve'] as const, ['xml', 'freeze'] as const], 1),
-  ...sampled([['json', 'discard_row'] as const, ['json', 'discard_value'] as const], 1),
-]
+  ['xml', 'evolve'],
+  ['xml', 'freeze'],
+  ['json', 'discard_row'],
+  ['json', 'discard_value'],
+] as const
 
-test.each(FORMATS_AND_DRIFTS)(
+test.each(sampled(FORMATS_AND_DRIFTS, 1))(
   '200 hostile messages in %s, drift %s: the same rows and rejects',
   async (format, drift) => {
     process.stderr.write(`seed ${SEED}\n`)

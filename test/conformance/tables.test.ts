@@ -6,29 +6,33 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sampled } from '../support/chance.ts'
-import { testSpark, type TestSpark } from '../support/spark.ts'
-import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
+import { sharedSpark, type SharedSpark } from '../support/spark.ts'
+import { startHdfs, sharedS3, type StorageServer } from '../support/storage.ts'
 import { PYTHON, broker, cli, cliJson, place, produce, type Place } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
 const run = promisify(execFile)
-let spark: TestSpark
+/** One place a run. */
+const KINDS = sampled(['local', 's3', 'hdfs'], 1)
+let spark: SharedSpark
 let servers: Record<string, StorageServer>
 let address = ''
 const before = { ...process.env }
 
 beforeAll(async () => {
-  const [s3, hdfs, kafka] = await Promise.all([startS3(), startHdfs(), broker()])
-  servers = { s3, hdfs }
+  const [s3, hdfs, kafka] = await Promise.all([
+    sharedS3(),
+    KINDS.includes('hdfs') ? startHdfs() : undefined,
+    broker(),
+  ])
+  servers = { s3, ...(hdfs === undefined ? {} : { hdfs }) }
   address = kafka.address
-  // The server inherits where storage is from this process, as one that a job starts does from the job.
-  Object.assign(process.env, s3.env, hdfs.env)
-  spark = await testSpark()
+  Object.assign(process.env, s3.env, hdfs?.env)
+  spark = await sharedSpark()
 }, limitMs(180_000))
 
 afterAll(async () => {
-  await spark.kill()
-  for (const server of Object.values(servers)) server.kill()
+  servers.hdfs?.kill()
   for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
 })
 
@@ -70,7 +74,7 @@ os._exit(0)`
 
 const sparkRoot = (root: string): string => root.replace(/^s3:/, 's3a:')
 
-test.each(sampled(['local', 's3', 'hdfs'], 1))(
+test.each(KINDS)(
   '%s: appended and compacted by both engines, read by all with the same hash',
   async (kind) => {
     const where = place(address)

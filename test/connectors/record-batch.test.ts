@@ -29,7 +29,7 @@ test.each([1, 2, 3, 4])('a batch of compression %i that inflates beyond the cap 
   expect([next, messages.slab.bytes.length < 8 * 1024 * 1024, messages.unread.get(1)?.reason]).toEqual([
     3,
     true,
-    `the record batch of offsets 1 to 1 cannot be read: it inflates beyond ${LIMITS.batchInflatedBytes} bytes`,
+    `the record batch of offsets 1 to 1 cannot be read: it decompresses to more than ${LIMITS.batchInflatedBytes} bytes`,
   ])
 })
 

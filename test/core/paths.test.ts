@@ -54,8 +54,8 @@ test.each([
 test.each([
   ['', 'empty'],
   ['a..b', 'empty at position 3'],
-  ['.a', 'starts with .'],
-  ['a.', 'ends with .'],
+  ['.a', 'it starts with "."'],
+  ['a.', 'it ends with "."'],
   ['a[0]', 'JSON string'],
   ['a[*]', 'JSON string'],
   ["['a']", 'JSON string'],

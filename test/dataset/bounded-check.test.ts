@@ -54,5 +54,5 @@ test('says how many mistakes are not shown', () => {
 
 test('a field twice is found wherever it stands', () => {
   const twice = `${START}columns: [{ name: a, type: string, name: b }]`
-  expect(checkDataset(twice).mistakes.map(mistakeText)).toEqual(['  4:36  Map keys must be unique.'])
+  expect(checkDataset(twice).mistakes.map(mistakeText)).toEqual(['  4:36  keys of a map must be unique.'])
 })

@@ -27,12 +27,12 @@ test.each([
   [
     'a field by name where there is no header',
     oneField('header: false', '{ name: id }'),
-    /5:\d+ {2}id is no field of a file without a header.*Write path: "1"/,
+    /5:\d+ {2}id is not a field: in a file without a header.*Write path: "1"/,
   ],
   [
     'a column of CSV that is ignored',
     oneField('ignore: [b]', '{ name: a, path: b }'),
-    /b is ignored and is the path of column a/,
+    /record\.ignore lists b, but column a reads it/,
   ],
   [
     'an unknown field',
@@ -42,7 +42,7 @@ test.each([
   [
     'a wrong type',
     books.replace('type: uuid', 'type: uid'),
-    /columns\[0\]\.type is "uid", allowed are .*Did you mean uuid\?/,
+    /columns\[0\]\.type is "uid"; allowed values: .*Did you mean uuid\?/,
   ],
   ['a missing field', books.replace('dataset: books\n', ''), /the declaration lacks the field dataset/],
   [
@@ -53,22 +53,22 @@ test.each([
   [
     'a wrong record path',
     books.replace('path: /library/book', 'path: library.book'),
-    /an XML record path looks like/,
+    /record\.path of XML must look like/,
   ],
   [
     'a reserved name',
     books.replace('name: title,', 'name: topic, path: title,'),
-    /topic is a column that every table has/,
+    /topic is reserved for a column that Headrace adds to every table/,
   ],
   [
     'a column that rows in objects lose',
     books.replace('name: author_country', 'name: __proto__'),
-    /__proto__ cannot be the name of a column/,
+    /__proto__ cannot be a column name/,
   ],
   [
     'a column that engines call the place of a row',
     books.replace('name: author_country', 'name: File_Row_Number'),
-    /File_Row_Number cannot be the name of a column/,
+    /File_Row_Number cannot be a column name/,
   ],
   ['a column twice', books.replace('name: author_country', 'name: title'), /column title is declared twice/],
   [
@@ -79,7 +79,7 @@ test.each([
   [
     'a bad regular expression',
     books.replace('max_length: 500', 'pattern: "(["'),
-    /is not a regular expression/,
+    /is not a valid regular expression/,
   ],
   [
     'a bad zone',
@@ -93,7 +93,7 @@ test.each([
   [
     'an order that nothing uses',
     books.replace('key: [record_id]', 'key: [record_id]\n  latest_by: title'),
-    /latest_by orders records of keep: latest/,
+    /latest_by applies only to keep: latest/,
   ],
   [
     'an order by no column',
@@ -103,12 +103,12 @@ test.each([
   [
     'a horizon that cannot be kept',
     books.replace('key: [record_id]', 'key: [record_id]\n  keep: latest\n  horizon_days: 3'),
-    /compares with all that is published/,
+    /compares with all published rows/,
   ],
   [
     'two sources',
     books.replace('source:\n', 'source:\n  files: { path: x }\n'),
-    /source must NOT have more than 1/,
+    /source must not have more than 1/,
   ],
 ])('names %s', (_, text, message) => {
   expect(mistakes(text).join('\n')).toMatch(message)
@@ -124,7 +124,7 @@ test.each([
   [
     'a prefix that is not bound',
     title('m:title'),
-    /m:title is no XML path: prefix m is not declared in record.namespaces\. Bind it/,
+    /m:title is not an XML path: prefix m is not declared in record.namespaces\. Declare it/,
   ],
   [
     'a prefix misspelt',
@@ -134,57 +134,53 @@ test.each([
   [
     'an empty step',
     title('a//b'),
-    /a\/\/b is no XML path: a step is empty at position 3\. Name each element/,
+    /a\/\/b is not an XML path: a step is empty at position 3\. Name each element/,
   ],
-  ['a function of XPath', title('title/text()'), /Leave text\(\) out/],
-  ['a predicate of XPath', title('author[1]'), /array: true takes all/],
-  ['a name that is none', title('1st'), /1st cannot be a name/],
+  ['a function of XPath', title('title/text()'), /Remove text\(\)/],
+  ['a predicate of XPath', title('author[1]'), /array: true collects all/],
+  ['a name that is none', title('1st'), /1st is not an XML name/],
   ['an element below an attribute', title('@a/b'), /an attribute has nothing below it\. Only the last step/],
-  [
-    'a path twice',
-    title('author/name'),
-    /author_name takes author\/name, which column title takes as well|title takes author\/name/,
-  ],
+  ['a path twice', title('author/name'), /columns title and author_name both read author\/name/],
   [
     'a path in two writings',
     record('namespaces: { m: "urn:m" }')
       .replace('name: title,', 'name: title, path: "m:t",')
       .replace('columns:', 'columns:\n  - { name: other, path: "{urn:m}t" }'),
-    /title takes m:t, which column other takes as well/,
+    /columns other and title both read m:t/,
   ],
   [
     'a path from the document to the record',
     title('/library/book/author/name'),
-    /takes .*author\/name, which column/,
+    /columns title and author_name both read author\/name/,
   ],
-  ['another root', title('/shop/@id'), /another root than record.path\. The root is library/],
+  ['another root', title('/shop/@id'), /start at different roots\. The root of record\.path is library/],
   [
     'a namespace that record.path leaves open',
     title('/{}library/@id'),
-    /names a namespace where record.path names none/,
+    /gives library a namespace, but record\.path does not/,
   ],
-  ['an ignored column', record('ignore: [title]'), /title is ignored, and column title takes it/],
+  ['an ignored column', record('ignore: [title]'), /record\.ignore lists title, but column title reads it/],
   [
     'an ignored path from the document',
     record('ignore: [/library/x]'),
-    /ignore names what is below the record/,
+    /paths in record\.ignore start at the record/,
   ],
-  ['an ignored path that is none', record('ignore: ["a b"]'), /a b is no XML path/],
+  ['an ignored path that is none', record('ignore: ["a b"]'), /a b is not an XML path/],
   [
     'a record that is an attribute',
     books.replace('path: /library/book', 'path: /library/@id'),
-    /a record is an element/,
+    /a record must be an element/,
   ],
   [
     'a record path with a prefix not bound',
     books.replace('path: /library/book', 'path: /l:library/book'),
     /prefix l is not declared/,
   ],
-  ['a prefix of XML', record('namespaces: { xmlns: "urn:m" }'), /declares namespaces/],
+  ['a prefix of XML', record('namespaces: { xmlns: "urn:m" }'), /XML reserves the prefix xmlns/],
   [
     'an array outside of the record',
     title('/library/tag').replace('name: title,', 'name: title, array: true,'),
-    /only arrays inside of it/,
+    /only arrays inside it/,
   ],
   [
     'fields of an attribute',
@@ -192,7 +188,7 @@ test.each([
       'columns:',
       'columns:\n  - { name: other, path: "@x", array: true, fields: [{ name: y }] }',
     ),
-    /@x is an attribute and has no fields/,
+    /@x is an attribute and cannot have fields/,
   ],
   [
     'a field from the document',
@@ -263,32 +259,29 @@ test.each([
 test.each([
   [
     'delimiter: "\\\\t"',
-    /^ {2}3:35 {2}delimiter is one character, found 2: "\\\\t"\. Write delimiter: "\\t"\.$/,
+    /^ {2}3:35 {2}delimiter must be one character, found 2: "\\\\t"\. Write delimiter: "\\t"\.$/,
   ],
   ['delimiter: tab', /Write delimiter: "\\t"/],
   ['delimiter: semicolon', /Write delimiter: ";"/],
-  ['delimiter: "||"', /delimiter is one character, found 2: "\|\|"/],
-  ['delimiter: ""', /delimiter is one character, found none/],
+  ['delimiter: "||"', /delimiter must be one character, found 2: "\|\|"/],
+  ['delimiter: ""', /delimiter must be one character, found none/],
   ['delimiter: x', /delimiter "x" is a letter/],
   ['delimiter: é', /is a letter/],
   ['delimiter: "1"', /is a digit/],
   ['delimiter: "\\n"', /is a line end/],
   ['delimiter: "\\r"', /is a line end/],
   ['delimiter: "\\u2028"', /is a line end/],
-  ['delimiter: "\\uFEFF"', /is no character that stands alone/],
+  ['delimiter: "\\uFEFF"', /is a combining mark, a byte order mark or half a character/],
   ['delimiter: "\\""', /delimiter and quote are both/],
   ['delimiter: ";", quote: ";"', /delimiter and quote are both ";"/],
-  ['quote: "\'\'"', /quote is one character, found 2/],
+  ['quote: "\'\'"', /quote must be one character, found 2/],
   ['quote: q', /quote "q" is a letter/],
   ['quote: none', /Write quote: ""/],
-  [
-    'encoding: windows-1253x',
-    /^ {2}3:34 {2}there is no encoding "windows-1253x" here\. Did you mean windows-1253\?$/,
-  ],
+  ['encoding: windows-1253x', /^ {2}3:34 {2}unknown encoding "windows-1253x"\. Did you mean windows-1253\?$/],
   ['encoding: ansi', /Did you mean windows-1252\?/],
-  ['encoding: cp437', /there is no encoding "cp437" here\. /],
-  ['encoding: utf-32', /there is no encoding/],
-  ['encoding: ""', /there is no encoding ""/],
+  ['encoding: cp437', /unknown encoding "cp437"\. /],
+  ['encoding: utf-32', /unknown encoding/],
+  ['encoding: ""', /unknown encoding ""/],
 ])('CSV with %s is refused with its place and a suggestion', (record, message) => {
   expect(mistakes(csv(record)).join('\n')).toMatch(message)
 })

@@ -124,6 +124,12 @@ test("the README's own-data commands work on a sample", async () => {
   expect(await shell(command(lines[4]), env)).toMatch(/2/)
 })
 
+test('the command of the page on development works as written', async () => {
+  const [list, ...others] = commandsOf('docs/development.md')
+  expect(others).toEqual([])
+  expect(await shell(list, {})).toMatch(/^\d+ files changed; \d+ of \d+ test files depend on them$/m)
+})
+
 test('the long suites are those that there are, each with what it does, and their test files are there', async () => {
   const listed = (await shell('./headrace test --list', {}))
     .trim()

@@ -1,11 +1,12 @@
 /**
  * What a text tells the reader to use is there: each command with its options, each field, page and route that
- * an error, the help, a description of the API or a page names. A hint to something that does not exist costs
- * the reader more than no hint.
+ * an error, the help, a description of the API, a page or a comment names. A hint to something that does not
+ * exist costs the reader more than no hint.
  */
 import { expect, test } from 'vitest'
 import { ERRORS } from '../../src/core/errors.ts'
 import {
+  commentTexts,
   filesBelow,
   namesInCode,
   pageTexts,
@@ -44,7 +45,9 @@ test('each error of the table can happen', () => {
 })
 
 test('each page and each route in a text exists', () => {
-  expect(found([...source, ...pages], ({ text }) => unknownPages(text))).toEqual([])
+  const comments = commentTexts()
+  expect(comments.length).toBeGreaterThan(1_000)
+  expect(found([...source, ...pages, ...comments], ({ text }) => unknownPages(text))).toEqual([])
   expect(found(pages, unknownLinks)).toEqual([])
 })
 
@@ -56,6 +59,9 @@ test('an invented name of each kind is found', () => {
   expect(unknownFields('Correct kafka.topic.')).toEqual(['kafka.topic'])
   expect(unknownNames('Raise sample_lines.', known)).toEqual(['sample_lines'])
   expect(unknownPages('See docs/estimation.md, or GET /api/v1/tenants/{}/lots.')).toHaveLength(2)
+  expect(unknownPages('docs/decisions/0009 and docs/decisions/9999 say why.')).toEqual([
+    'docs/decisions/9999',
+  ])
   expect(unknownLinks({ where: 'README.md', text: '[a](docs/no.md) [b](docs/glossary.md#no)' })).toHaveLength(
     2,
   )

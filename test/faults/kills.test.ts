@@ -30,7 +30,7 @@ const chance = createChance()
 
 beforeAll(() => void process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`))
 
-const KILLS = Number(process.env.HEADRACE_TEST_KILLS ?? 10)
+const KILLS = Number(process.env.HEADRACE_TEST_KILLS ?? 6)
 const MESSAGES = Number(process.env.HEADRACE_TEST_MESSAGES ?? 150_000)
 
 /**

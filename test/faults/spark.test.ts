@@ -84,69 +84,74 @@ async function drill(
 const SERVER_GONE =
   /No Spark Connect server answers at|Spark Connect server at .* no longer knows this session/
 
-test(
-  `the Connect server and our own processes are killed ${KILLS} times: the job says so, goes on by itself, loses and doubles nothing`,
-  async () => {
-    const where = world.place()
-    let round = 0
-    const errors = await drill(where, KILLS, async (job) => {
-      round += 1
-      // In each second round we die in the middle of it, in the others after the job has said what happened.
-      // An operation that had brought nothing yet is sent again to the new server as if nothing had been:
-      // then commits go on, and there is nothing to say.
-      let restartedAt: number | undefined
-      const noticed = (): true | undefined =>
-        SERVER_GONE.test(job.errors()) ||
-        (restartedAt !== undefined && lastVersion(where) > restartedAt + 1) ||
-        undefined
-      const moment =
-        round % 2 === 0
-          ? sleep(chance() * 6_000)
-          : within('the job to say it, or to go on', 60_000, until('the job to say it', noticed, 70_000), job)
-      const ours = moment.then(() => (killGroup(job), job.ended))
-      await world.spark.kill()
-      await sleep(500)
-      await world.restartSpark()
-      restartedAt = lastVersion(where)
-      await ours
-    })
-    expect(errors).toMatch(SERVER_GONE)
-    where.cleanUp()
-  },
-  limitMs(400_000),
-)
+async function killServerAndOurs(): Promise<void> {
+  const where = world.place()
+  let round = 0
+  const errors = await drill(where, KILLS, async (job) => {
+    round += 1
+    // In each second round we die in the middle of it, in the others after the job has said what happened.
+    // An operation that had brought nothing yet is sent again to the new server as if nothing had been:
+    // then commits go on, and there is nothing to say.
+    let restartedAt: number | undefined
+    const noticed = (): true | undefined =>
+      SERVER_GONE.test(job.errors()) ||
+      (restartedAt !== undefined && lastVersion(where) > restartedAt + 1) ||
+      undefined
+    const moment =
+      round % 2 === 0
+        ? sleep(chance() * 6_000)
+        : within('the job to say it, or to go on', 60_000, until('the job to say it', noticed, 70_000), job)
+    const ours = moment.then(() => (killGroup(job), job.ended))
+    await world.spark.kill()
+    await sleep(500)
+    await world.restartSpark()
+    restartedAt = lastVersion(where)
+    await ours
+  })
+  expect(errors).toMatch(SERVER_GONE)
+  where.cleanUp()
+}
 
-test(
-  `executors of a cluster and the broker are killed ${KILLS} times: Spark runs tasks elsewhere, the job waits for the broker`,
-  async () => {
-    const cluster = await testSpark({
-      master: 'local-cluster[2,1,1024]',
-      memory: '1g',
-      settings: { 'spark.speculation': 'true', 'spark.speculation.quantile': '0.5' },
-    })
-    const where = world.place()
-    Object.assign(where.env, cluster.env)
-    let killed = 0
-    await drill(where, KILLS, async () => {
-      const [pid] = javaPids('CoarseGrainedExecutorBackend').toSorted(() => chance() - 0.5)
-      if (pid === undefined) return
-      process.kill(pid, 'SIGKILL')
-      killed += 1
-      await sleep(chance() * 3_000)
-      await world.kafka.kill()
-      await sleep(1_000)
-      await world.restartBroker()
-    })
-    expect(killed).toBeGreaterThan(0)
-    await cluster.kill()
-    for (const pid of javaPids('CoarseGrainedExecutorBackend')) process.kill(pid, 'SIGKILL')
-    where.cleanUp()
-  },
-  limitMs(400_000),
-)
+async function killExecutorsAndBroker(): Promise<void> {
+  const cluster = await testSpark({
+    master: 'local-cluster[2,1,1024]',
+    memory: '1g',
+    settings: { 'spark.speculation': 'true', 'spark.speculation.quantile': '0.5' },
+  })
+  const where = world.place()
+  Object.assign(where.env, cluster.env)
+  let killed = 0
+  await drill(where, KILLS, async () => {
+    const [pid] = javaPids('CoarseGrainedExecutorBackend').toSorted(() => chance() - 0.5)
+    if (pid === undefined) return
+    process.kill(pid, 'SIGKILL')
+    killed += 1
+    await sleep(chance() * 3_000)
+    await world.kafka.kill()
+    await sleep(1_000)
+    await world.restartBroker()
+  })
+  expect(killed).toBeGreaterThan(0)
+  await cluster.kill()
+  for (const pid of javaPids('CoarseGrainedExecutorBackend')) process.kill(pid, 'SIGKILL')
+  where.cleanUp()
+}
+
+const DRILLS: [string, () => Promise<void>][] = [
+  [
+    `the Connect server and our own processes are killed ${KILLS} times: the job says so, goes on by itself, loses and doubles nothing`,
+    killServerAndOurs,
+  ],
+  [
+    `executors of a cluster and the broker are killed ${KILLS} times: Spark runs tasks elsewhere, the job waits for the broker`,
+    killExecutorsAndBroker,
+  ],
+]
 
 /** Some of the places or moments to die at. */
 const sample = <T>(points: T[], count: number): T[] => sampled(points, count, chance)
+
+test.each(sample(DRILLS, 1))('%s', async (_, drillOf) => drillOf(), limitMs(400_000))
 
 test.each(sample(['file.written', 'file.synced', 'folder.synced'], 1))(
   'a task killed at %s is done again, in other files',

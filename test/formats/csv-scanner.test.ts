@@ -154,7 +154,7 @@ test('a column without a name, or with a name twice, is addressed by its place a
     issues: ['unexpected #1', 'unexpected #3'],
   })
   expect(read('n,a,n\n1,x,2\n', { ignore: ['n'] }).issues).toEqual([])
-  expect(read('a,x,a\n1,2,3\n').fault).toBe('the header has a twice; declare its place, #1 or #3')
+  expect(read('a,x,a\n1,2,3\n').fault).toBe('the header has a twice; declare the position instead, #1 or #3')
   expect(read('a,x,a\n1,2,3\n', { paths: ['#3', 'a'], ignore: ['x'] })).toMatchObject({
     rows: [['3', '1']],
     issues: [],

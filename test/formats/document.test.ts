@@ -127,7 +127,7 @@ test('UTF-16 is strict: half a pair, half a unit; positions count the mark', asy
   const lone = Buffer.concat([MARK.le, Buffer.from('id\n', 'utf16le'), Buffer.from([0x00, 0xd8, 0x41, 0x00])])
   const odd = Buffer.concat([MARK.be, utf16be('id\n1'), Buffer.from([0])])
   for (const [bytes, reason] of [
-    [lone, 'malformed: half a character of two in UTF-16 at byte 8'],
+    [lone, 'malformed: an unpaired surrogate in UTF-16 at byte 8'],
     [odd, 'malformed: the text in UTF-16 ends within a character (byte 10)'],
   ] as const) {
     expect(whole(bytes)).toBe(reason)
@@ -157,7 +157,7 @@ test('XML says its encoding itself; record.encoding says it better', () => {
     Buffer.from(`<?xml version="1.0" encoding="${encoding}"?><a>é</a>`, 'latin1')
   expect(whole(latin('ISO-8859-1'), { format: 'xml' })).toContain('<a>é</a>')
   expect(whole(latin('utf-8'), { format: 'xml', encoding: 'windows-1251' })).toContain('<a>й</a>')
-  expect(whole(latin('x-none'), { format: 'xml' })).toBe('malformed: the encoding x-none is not known')
+  expect(whole(latin('x-none'), { format: 'xml' })).toBe('malformed: unknown encoding x-none')
 })
 
 test('the first byte that is not UTF-8, as Python says it', () => {

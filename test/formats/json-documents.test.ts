@@ -8,9 +8,9 @@ import { createJsonScanner } from '../../src/formats/json/scanner.ts'
 import { LIMITS, type Found, read, fields, readRecord } from '../support/json-scans.ts'
 
 test.each([
-  ['{"a": "\\ud83d"}', 'malformed: an escaped surrogate has no partner'],
-  ['{"a": "\\ude00\\ud83d"}', 'malformed: an escaped surrogate has no partner'],
-  ['{"b\\ud83dx": 1}', 'malformed: an escaped surrogate has no partner'],
+  ['{"a": "\\ud83d"}', 'malformed: an escaped surrogate is unpaired'],
+  ['{"a": "\\ude00\\ud83d"}', 'malformed: an escaped surrogate is unpaired'],
+  ['{"b\\ud83dx": 1}', 'malformed: an escaped surrogate is unpaired'],
   [
     Buffer.concat([Buffer.from('{"a": "'), Buffer.from([0xf0, 0x9f, 0x98]), Buffer.from('"}')]),
     'malformed: invalid UTF-8',
@@ -24,7 +24,7 @@ test.each([
   ['{"a": 1', 'malformed: unexpected end'],
   [
     '{"a": 1} {"a": 2}',
-    'malformed: more follows the end of the document; documents by line are format ndjson',
+    'malformed: more text follows the document; if each line is a document, use format ndjson',
   ],
   ['{"a": [[[[[[[[1]]]]]]]]}', 'malformed: nested deeper than 8'],
   [`{"${'k'.repeat(50)}": 1}`, 'malformed: a key of more than 40 bytes'],
@@ -68,15 +68,15 @@ test.each([
   ['{"data": [1}', 'malformed: found } instead of a comma or ]'],
   [
     '{"data": {"all.books": []}, "data": {"all.books": []}}',
-    'malformed: the key data stands twice in one object, outside of the records',
+    'malformed: the key data appears twice in one object outside the records',
   ],
   [
     '{"source": 1, "source": 1, "data": {"all.books": []}}',
-    'malformed: the key source stands twice in one object, outside of the records',
+    'malformed: the key source appears twice in one object outside the records',
   ],
   [
     '{"meta": {"x": 1, "x": 1}, "data": {"all.books": []}}',
-    'malformed: the key x stands twice in one object, outside of the records',
+    'malformed: the key x appears twice in one object outside the records',
   ],
 ])('a document without its records, or with two of what there is one: %s', (document, fault) => {
   expect(books(document).fault).toBe(fault)
@@ -90,7 +90,7 @@ test('in windows a field around the records comes before them, or the file is re
   expect(books(behind).rows).toEqual([['a', '1', null, null]])
   for (const size of [5, 200])
     expect(books(behind, size).fault).toBe(
-      'wrong_root: source stands behind the records; in a file that is larger than a message it must come before them',
+      'wrong_root: source comes after the records; in a file larger than a message, it must come before them',
     )
   const broken = Buffer.concat([
     Buffer.from(before.slice(0, -40)),
@@ -116,9 +116,9 @@ test('lines: blank ones are none, broken ones are rows with the reason, BOM and 
     read(createJsonLineScanner({ fields: fields('a'), ignore: [] }, LIMITS), lines.join('\n'), size)
   expect(scan().rows.map(([a]) => a)).toEqual(['1', null, null, null, null, null, '8'])
   expect(scan().findings).toEqual([
-    'malformed: the line ends too early (byte 7 of the line)',
+    'malformed: the line ends within a value (byte 7 of the line)',
     'malformed: found [ instead of an object (byte 0 of the line)',
-    'malformed: the line ends too early (byte 10 of the line)',
+    'malformed: the line ends within a value (byte 10 of the line)',
     'malformed: found 5 instead of an object (byte 0 of the line)',
     'malformed: found { instead of the end of the line (byte 9 of the line)',
   ])
@@ -130,6 +130,8 @@ test('a line that is too long for a window is one row with its beginning; the li
   const long = `{"a": "${'x'.repeat(250_000)}"}`
   const found = read(scanner, `{"a": 1}\n${long}\n{"a": 2}\n{"a": "${'y'.repeat(90_000)}"}\n`, 30_000)
   expect(found.rows.map(([a]) => a?.length)).toEqual([1, undefined, 1, 90_000])
-  expect(found.findings).toEqual(['malformed: a line of more than 100000 bytes; its beginning is kept'])
+  expect(found.findings).toEqual([
+    'malformed: the line has more than 100000 bytes; quarantine keeps its beginning',
+  ])
   expect(found.kept[1]).toBe(long.slice(0, 65_536))
 })

@@ -119,7 +119,7 @@ test.each<[string, (string | JsonField)[], string, string[]]>([
       'unexpected c=3',
       'unexpected d=4',
       'unexpected e=5',
-      'malformed: more than 5 unknown or repeated fields',
+      'malformed: the record has more than 5 unknown or repeated fields',
     ],
   ],
 ])('finding: %s', (_, paths, document, findings) => {

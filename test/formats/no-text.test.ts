@@ -15,11 +15,15 @@ const KINDS: [string, Buffer, string][] = [
   ['gzip of nothing', gzipSync(''), 'the document is empty'],
   ['UTF-32', Buffer.from('69000000640000000a000000', 'hex'), 'this is UTF-32, not CSV'],
   ['UTF-32 with a mark', Buffer.from('fffe000069000000', 'hex'), 'this is UTF-32, not CSV'],
-  ['gzip in gzip', gzipSync(gzipSync('id\n1\n')), 'this is gzip inside of gzip; a document is unpacked once'],
+  [
+    'gzip in gzip',
+    gzipSync(gzipSync('id\n1\n')),
+    'this is gzip inside gzip; Headrace decompresses a document once',
+  ],
   [
     'zstd in gzip',
     gzipSync(zstdCompressSync('id\n1\n')),
-    'this is zstd inside of gzip; a document is unpacked once',
+    'this is zstd inside gzip; Headrace decompresses a document once',
   ],
   [
     'XLSX',
@@ -70,14 +74,14 @@ test('what is cut off, damaged or followed by something else is named; a bomb co
     const damaged = Buffer.from(packed)
     damaged[packed.length >> 1] ^= 0xff
     const cases: [Buffer, RegExp][] = [
-      [packed.subarray(0, -5), new RegExp(`^malformed: the ${name} data ends too early: it was cut off$`)],
-      [packed.subarray(0, 30), /cut off/],
+      [packed.subarray(0, -5), new RegExp(`^malformed: the ${name} data is truncated$`)],
+      [packed.subarray(0, 30), /truncated/],
       [damaged, new RegExp(`^malformed: the ${name} data is damaged`)],
       [
         Buffer.concat([packed, Buffer.from('more')]),
-        /damaged: incorrect header check|ends at byte \d+, and something else follows/,
+        /damaged: incorrect header check|ends at byte \d+, but more bytes follow/,
       ],
-      [Buffer.concat([packed, Buffer.alloc(9), Buffer.from('more')]), /damaged|something else follows/],
+      [Buffer.concat([packed, Buffer.alloc(9), Buffer.from('more')]), /damaged|more bytes follow/],
     ]
     for (const [bytes, reason] of cases) {
       expect(whole(bytes).slice(0, 100)).toMatch(reason)
@@ -85,8 +89,10 @@ test('what is cut off, damaged or followed by something else is named; a bomb co
     }
   }
   const zeros = Buffer.alloc(LIMITS.recordBytes + 1, 'x')
-  expect(whole(gzipSync(zeros))).toBe('too_large: it unpacks (gzip) to more than 16777216 bytes')
-  expect(whole(zstdCompressSync(zeros))).toBe('too_large: it unpacks (zstd) to more than 16777216 bytes')
+  expect(whole(gzipSync(zeros))).toBe('too_large: the gzip data decompresses to more than 16777216 bytes')
+  expect(whole(zstdCompressSync(zeros))).toBe(
+    'too_large: the zstd data decompresses to more than 16777216 bytes',
+  )
   // 300 MB in a few kilobytes.
   const bomb = zstdCompressSync(Buffer.alloc(300 << 20, 'x'))
   expect(bomb.length).toBeLessThan(100_000)
@@ -95,7 +101,7 @@ test('what is cut off, damaged or followed by something else is named; a bomb co
   for await (const chunk of text2.chunks) seen += chunk.length
   expect(text2.fault).toEqual({
     rule: 'too_large',
-    reason: 'it unpacks (zstd) to more than 1000 times its size',
+    reason: 'the zstd data decompresses to more than 1000 times its size',
   })
   expect(seen).toBeLessThan(LIMITS.unpackRatio * bomb.length + LIMITS.recordBytes + (1 << 20))
 })

@@ -65,8 +65,8 @@ describe('CSV', () => {
   })
 
   test.each([
-    ['# one\n# two\nid,name\n1,a\n2,b\n', /begins in line 3 .*above it: "# one"/],
-    ['a,b\n1,2,3\n2,3,4\n', /2 names, and 2 lines below it have 3 fields/],
+    ['# one\n# two\nid,name\n1,a\n2,b\n', /begins at line 3 .*above it: "# one"/],
+    ['a,b\n1,2,3\n2,3,4\n', /2 names, but 2 lines below it have 3 fields/],
   ])('says what is wrong with %j', (text, reason) => {
     expect((outlineCsv([{ text, cut: false }]) as OutlineFault).reason).toMatch(reason)
   })
@@ -177,7 +177,7 @@ describe('samples of JSON', () => {
     ['[[1]]', /arrays/],
     ['5', /a number/],
     ['[]', /no item/],
-    ['{"a":', /ends before/],
+    ['{"a":', /ends within a value/],
   ])('says what is wrong with %s', (text, reason) => {
     expect((outlineJson([{ text, cut: false }], undefined) as OutlineFault).reason).toMatch(reason)
   })
@@ -185,7 +185,7 @@ describe('samples of JSON', () => {
   test('lines: broken ones are counted, a cut one is left out', () => {
     const outline = found(outlineJsonLines([{ text: '{"a":1}\nx\n[2]\n{"a":2}\n{"a":', cut: true }]))
     expect(outline).toMatchObject({ record: '', records: 2, documents: ['{"a":1}\nx\n[2]\n{"a":2}\n'] })
-    expect(outline.notes.join()).toMatch(/2 of 5 lines are no records.*line 2/)
+    expect(outline.notes.join()).toMatch(/2 of 5 lines are not records.*line 2/)
   })
 })
 

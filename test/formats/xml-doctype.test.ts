@@ -21,11 +21,11 @@ test.each([
 })
 
 test.each([
-  ['<!DOCTYPE note [<!ENTITY a "b">]>', BODY, 'a DTD inside of <!DOCTYPE> is refused'],
-  ['<!DOCTYPE note SYSTEM "x" []>', BODY, 'a DTD inside of <!DOCTYPE> is refused'],
+  ['<!DOCTYPE note [<!ENTITY a "b">]>', BODY, '<!DOCTYPE> contains a DTD, which Headrace refuses'],
+  ['<!DOCTYPE note SYSTEM "x" []>', BODY, '<!DOCTYPE> contains a DTD, which Headrace refuses'],
   ['<!DOCTYPE note>', `<!DOCTYPE note>${BODY}`, 'a second <!DOCTYPE>'],
-  ['', BODY.replace('<book>', '<book><!DOCTYPE note>'), 'must stand before the root'],
-  ['', `${BODY}<!DOCTYPE note>`, 'must stand before the root'],
+  ['', BODY.replace('<book>', '<book><!DOCTYPE note>'), 'must come before the root'],
+  ['', `${BODY}<!DOCTYPE note>`, 'must come before the root'],
   ['<!DOCTYPE note PUBLIC "x">', BODY, 'malformed <!DOCTYPE>'],
   ['<!DOCTYPE note PUBLIC "x{}" "y">', BODY, 'public identifier'],
   ['<!DOCTYPE noteSYSTEM>', BODY, undefined],
@@ -34,15 +34,15 @@ test.each([
   [
     '<!DOCTYPE html>',
     BODY.replace('T<', 'a&nbsp;b<'),
-    'entity &nbsp; is declared in a DTD, which Headrace does not read',
+    'the entity &nbsp; needs a DTD, which Headrace does not read',
   ],
   [
     '<!DOCTYPE html>',
     BODY.replace('<book>', '<book x="&longestNameOfAnEntityEver;">'),
-    'entity &longestNameOfAnEntityEver; is declared in a DTD',
+    'the entity &longestNameOfAnEntityEver; needs a DTD',
   ],
   ['', BODY.replace('T<', 'a&nbsp;b<'), 'reference to the entity &nbsp;, which XML does not define'],
-  ['', BODY.replace('T<', 'a & b<'), 'a bare & is written &amp;'],
+  ['', BODY.replace('T<', 'a & b<'), 'write &amp; for a bare &'],
 ])('%s %s: %s', (doctype, body, reason) => {
   const { fault } = scan(books, doctype + body)
   if (reason === undefined) expect(fault).toBeUndefined()

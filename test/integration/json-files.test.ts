@@ -140,7 +140,7 @@ test('a document larger than a message that is torn, or says too late what stand
     'wrong_root',
   ])
   expect(reason.reason).toMatch(
-    /^source stands behind the records; in a file that is larger than a message it must come before them \(byte \d+\)$/,
+    /^source comes after the records; in a file larger than a message, it must come before them \(byte \d+\)$/,
   )
   // Nothing of them was kept: a replay leaves them, and the file comes again under another name.
   expect(await replay(where)).toMatchObject({ read: 1, accepted: 0, quarantined: 1, notKept: 2 })

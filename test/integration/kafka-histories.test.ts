@@ -20,7 +20,7 @@ import { openSmallApp } from '../support/small-app.ts'
 import { broker, ownBroker } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
-const HISTORIES = Number(process.env.HEADRACE_TEST_KAFKA_HISTORIES ?? 5)
+const HISTORIES = Number(process.env.HEADRACE_TEST_KAFKA_HISTORIES ?? 10)
 const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 /** Topics that are also streamed into RAW; the long suite streams all. */
 const LANDED = 2

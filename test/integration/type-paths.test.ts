@@ -5,6 +5,7 @@
  * test/service/proven-read.test.ts holds against the same model.
  */
 import { expect, test } from 'vitest'
+import { sampled } from '../support/chance.ts'
 import { limitMs } from '../support/time-limits.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 import type { TextFormat } from '../support/typed-files.ts'
@@ -29,7 +30,7 @@ const timeout = limitMs(180_000)
 
 const streams = FORMATS.flatMap((format) => Object.keys(FAMILIES).map((family) => [format, family] as const))
 
-test.each(streams)(
+test.each(sampled(streams, 5))(
   '%s, %s: the stream lands what the model reads and refuses what it refuses',
   { timeout },
   async (format, family) => {
@@ -78,7 +79,7 @@ function jobOf(
   return { ...source, columns: [{ name: 'n', type: 'BIGINT' }, ...columns] }
 }
 
-test.each(jobs)(
+test.each(sampled(jobs, 6))(
   '%s by %s, %s: a job of the service writes what the model reads and rejects what it refuses',
   { timeout },
   async (format, by, family) => {

@@ -53,7 +53,7 @@ test('a wrong item is named by its place and value', () => {
     ['schema.missing', 'a[0]', 'none', 'a[0] is required and has no value'],
   ])
   expect(faults(datasetOf('  - { name: a, array: true, values: [x, y] }'), '["x","z"]')).toEqual([
-    ['format.values', 'a[1]', 'z', 'a[1] is none of x, y'],
+    ['format.values', 'a[1]', 'z', 'a[1] is not one of x, y'],
   ])
 })
 

@@ -119,10 +119,10 @@ test.each(FORMATS)(
     expect(found.accepted).toEqual(['x', 'x'])
     const reasons = found.rejects.map(([reason]) => reason)
     expect(reasons.slice(0, 5)).toEqual([
-      'the gzip data ends too early: it was cut off',
+      'the gzip data is truncated',
       'the gzip data is damaged: incorrect header check',
-      'this is gzip inside of gzip; a document is unpacked once',
-      'it unpacks (gzip) to more than 16777216 bytes',
+      'this is gzip inside gzip; Headrace decompresses a document once',
+      'the gzip data decompresses to more than 16777216 bytes',
       `this is Parquet, not ${/\w+(?=[,} ])/.exec(record.slice(10))?.[0].toUpperCase()}`,
     ])
     expect(found.rejects.map(([, bytes]) => bytes.toString('hex'))).toEqual(

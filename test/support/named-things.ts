@@ -38,7 +38,7 @@ export function filesBelow(folder: string, end: string): string[] {
 
 /** Where every string is for the reader; elsewhere only the arguments of `failure(...)` are. */
 const FOR_READERS =
-  /^src\/(core\/errors|cli|control\/schemas|api\/routes|dataset\/schema)\b|tenant-limits\.ts$/
+  /^src\/(core\/errors|cli|control\/schemas|api\/routes|dataset|formats|quality)\b|tenant-limits\.ts$/
 
 /** Texts of the error table, of reasons in errors, of help and of API descriptions, with `{}` for values. */
 export function sourceTexts(): Text[] {
@@ -57,6 +57,17 @@ export function sourceTexts(): Text[] {
     }
     visit(parseSync(path, source).program, FOR_READERS.test(path))
     return found
+  })
+}
+
+/** Comments of the code. */
+export function commentTexts(): Text[] {
+  return filesBelow('src', '.ts').flatMap((path) => {
+    const source = readFileSync(path, 'utf8')
+    return parseSync(path, source).comments.map(({ start, value }) => ({
+      where: `${path}:${source.slice(0, start).split('\n').length}`,
+      text: value,
+    }))
   })
 }
 
@@ -189,15 +200,20 @@ export function namesInCode(paths = filesBelow('src', '.ts')): Set<string> {
   return names
 }
 
-/** Pages and routes: `docs/service.md`, `GET /api/v1/tenants/{}/jobs`. */
+/** Pages and routes: `docs/service.md`, `docs/decisions/0009`, `GET /api/v1/tenants/{}/jobs`. */
 export function unknownPages(text: string): string[] {
-  const pages = [...text.matchAll(/(?<![\w/])docs\/[\w/-]+\.md/g)].map(([path]) => path)
+  const pages = [...text.matchAll(/(?<![\w/])docs(?:\/[\w-]+)+(?:\.\w+)?/g)].map(([path]) => path)
   const routes = [...text.matchAll(/(?:([A-Z]+) )?\/api\/v1(\/[^\s`'"),;?]+)/g)]
   return [
-    ...pages.filter((path) => !existsSync(path)),
+    ...pages.filter((path) => !existsSync(path) && !isDecision(path)),
     ...routes.filter(([, method, path]) => !isRoute(method, path.replace(/\.$/, ''))).map(([route]) => route),
   ]
 }
+
+/** A decision may go by its number. */
+const isDecision = (path: string): boolean =>
+  /^docs\/decisions\/\d{4}$/.test(path) &&
+  readdirSync('docs/decisions').some((name) => name.startsWith(`${path.slice(-4)}-`))
 
 /** Those that are no data: the document, the page, the stream of events, the metrics. */
 const OTHER_ROUTES = ['/openapi.json', '/reference', '/events/stream', '/metrics']

@@ -2,6 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { completionsOf } from '../../src/cli/command-words.ts'
+import { createProgram } from '../../src/main/program.ts'
 import { unpackDebian } from './debian.ts'
 
 /** Folders with the programs of zsh and fish, fetched once. */
@@ -18,6 +20,15 @@ export type Shell = 'bash' | 'zsh' | 'fish'
 export function offered(shell: Shell, script: string, line: string): string[] {
   const words = { bash: inBash, zsh: inZsh, fish: inFish }[shell](script, line)
   return [...new Set(words)].toSorted()
+}
+
+/** Options that take one of several words: the line up to the word, without the program's name. */
+export function optionsWithChoices(): { line: string; choices: string[] }[] {
+  return completionsOf(createProgram('0')).flatMap(({ at, options }) =>
+    options.flatMap(({ flags, value }) =>
+      Array.isArray(value) ? [{ line: `${at} ${flags[0]} `, choices: value }] : [],
+    ),
+  )
 }
 
 /** As readline calls it: the words of the line, `=` one of its own. */

@@ -11,6 +11,7 @@ import { fetchJars, freePort } from '../../src/host/jvm-servers.ts'
 import { startSparkServer, type SparkServer, type SparkServerOptions } from '../../src/host/spark-server.ts'
 import { SPARK_JVM } from './java.ts'
 import { killAtEnd } from './at-end.ts'
+import { sharedS3 } from './storage.ts'
 
 export interface TestSpark extends SparkServer {
   env: Record<string, string>
@@ -43,15 +44,25 @@ export async function testSpark(options: Partial<SparkServerOptions> = {}): Prom
   }
 }
 
-let shared: Promise<TestSpark> | undefined
+let shared: Promise<SharedSpark> | undefined
 
 /**
  * The server of this worker: starting it and warming it up costs 25 s of CPU, more than most files have it do.
  * Nobody ends it; what a file sets, it sets in sessions of its own.
  */
 export function sharedSpark(): Promise<SharedSpark> {
-  shared ??= testSpark()
-  return shared
+  return (shared ??= startShared())
+}
+
+/** It finds the shared S3 server, as a server that a job starts finds the storage of the job: by what it inherits. */
+async function startShared(): Promise<SharedSpark> {
+  const before = { ...process.env }
+  Object.assign(process.env, (await sharedS3()).env)
+  try {
+    return await testSpark()
+  } finally {
+    process.env = before
+  }
 }
 
 /** A standalone cluster of one master and one worker on this machine, from the same jars. */

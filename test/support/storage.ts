@@ -86,6 +86,13 @@ export async function startS3(again: { folder?: string; port?: number } = {}): P
   }
 }
 
+let sharedServer: Promise<StorageServer> | undefined
+
+/** The S3 server of this worker: nobody ends it, and each file writes below roots of its own. */
+export function sharedS3(): Promise<StorageServer> {
+  return (sharedServer ??= startS3())
+}
+
 const LOCAL = '127.0.0.1'
 
 interface HdfsPorts {

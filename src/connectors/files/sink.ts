@@ -1,4 +1,4 @@
-/** Messages as files of a folder: written under a hidden name, synced, renamed when complete. */
+/** Writes messages as files of a folder: under a hidden name, synced, and renamed when complete. */
 import { mkdir, open, rename } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { storageFailure } from '../../core/errors.ts'

@@ -1,7 +1,4 @@
-/**
- * A watched folder: which files are new and complete, by name and by content, never by time of modification
- * alone.
- */
+/** A watched folder: finds new and complete files by name and content, never only by modification time. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile, readdir, stat } from 'node:fs/promises'
@@ -17,8 +14,8 @@ export interface FoundFile {
 }
 
 /**
- * Lists the files that match, in order of name. Hidden files and those that still grow are left for later: a
- * file counts when its size is what the listing before saw, or when it has been quiet for `quietMs`.
+ * Lists the matching files in order of name. Hidden files, and files that still grow, are left for later: a
+ * file counts when its size equals that of the previous listing, or when it has been quiet for `quietMs`.
  */
 export function createFolder(
   root: string,
@@ -71,7 +68,7 @@ function globOf(pattern: string): RegExp {
   return new RegExp(`^${source}$`, 's')
 }
 
-/** A whole file, refused when it is not what the listing saw. */
+/** A whole file. Refused if it is no longer the listed one. */
 export async function readWhole(file: FoundFile): Promise<Buffer> {
   const bytes = await readFile(file.path).catch((error: unknown) => {
     throw storageFailure(error, 'read', file.path)
@@ -80,7 +77,7 @@ export async function readWhole(file: FoundFile): Promise<Buffer> {
   return bytes
 }
 
-/** The file in chunks, for those that are larger than a record may be. */
+/** The file in chunks, for files larger than a record may be. */
 export async function* readChunks(file: FoundFile, chunkBytes: number): AsyncGenerator<Buffer> {
   let read = 0
   for await (const chunk of createReadStream(file.path, { highWaterMark: chunkBytes })) {
@@ -90,7 +87,7 @@ export async function* readChunks(file: FoundFile, chunkBytes: number): AsyncGen
   if (read !== file.size) throw failure('file_changed', { path: file.path })
 }
 
-/** 52 bits of a SHA-256: a mark is a number, and a changed file must be noticed. */
+/** 52 bits of a SHA-256: a mark is a number, and a changed file must be detected. */
 export function contentMark(hash: ReturnType<typeof createHash>): number {
   return Number.parseInt(hash.digest('hex').slice(0, 13), 16)
 }

@@ -1,7 +1,7 @@
 /**
- * Connections to a Kafka cluster, over @platformatic/kafka's connection and protocol layer (TLS, SASL,
- * framing). Its consumer is not used: it delivers aborted records and does not check CRCs. Partitions are
- * assigned by us.
+ * Connections to a Kafka cluster, over the connection and protocol layer of @platformatic/kafka (TLS, SASL,
+ * framing). We do not use its consumer: it delivers aborted records and does not check CRCs. We assign
+ * partitions ourselves.
  */
 import { type HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
@@ -18,30 +18,30 @@ export interface TopicInfo {
 
 export interface KafkaClient {
   readonly spec: KafkaSourceSpec
-  /** Topic id and leaders, asked anew. Throws topic_not_found, broker_unreachable, broker_auth_failed. */
+  /** Topic ID and leaders, queried again. Throws topic_not_found, broker_unreachable, broker_auth_failed. */
   topic(name: string): Promise<TopicInfo>
   /** Connection to a node of the last metadata. */
   node(id: number): Promise<Connection>
   /**
-   * Offsets at a time (ms), or at -2 (earliest) or -1 (the last stable offset). `partly`: without those of
-   * leaders that cannot be reached, as long as one can.
+   * Offsets at a time (ms), or at -2 (earliest) or -1 (the last stable offset). `partly`: omits those of
+   * unreachable leaders, as long as one is reachable.
    */
   offsetsAt(topic: string, info: TopicInfo, time: number, partly?: boolean): Promise<Map<number, number>>
   close(): Promise<void>
 }
 
-/** Gives the address to connect to, or refuses the host. */
+/** Returns the address to connect to, or refuses the host. */
 export type Resolve = (host: string, port: number) => Promise<string>
 
-/** A cluster as it is known so far, and the connections to its brokers. */
+/** What is known of a cluster, and the connections to its brokers. */
 interface Cluster {
   spec: KafkaSourceSpec
   resolve: Resolve
   /** By host and port. */
   connections: Map<string, Connection>
-  /** Of the last metadata, by node id. */
+  /** Of the last metadata, by node ID. */
   nodes: Map<number, Broker>
-  /** In this order they are asked: who did not answer is asked after the others. */
+  /** The order of queries: a broker that did not answer goes to the end. */
   bootstrap: Broker[]
 }
 
@@ -50,7 +50,7 @@ interface Broker {
   port: number
 }
 
-/** `resolve` is asked about every host before a connection, those that brokers name too. */
+/** `resolve` is called for every host before a connection, also for those that brokers name. */
 export function createKafkaClient(
   spec: KafkaSourceSpec,
   resolve: Resolve = async (host) => host,
@@ -96,7 +96,7 @@ async function topicOf(cluster: Cluster, name: string): Promise<TopicInfo> {
   }
 }
 
-/** Asks the brokers that were given first, those that we were told of last. */
+/** Queries the given brokers first, then those from the last metadata. */
 async function metadata(
   cluster: Cluster,
   topics: string[] | null,
@@ -163,7 +163,7 @@ async function offsetsOf(
   ])
 }
 
-/** Throws the first problem; `partly`: only one that trying again cannot cure, or that all nodes have. */
+/** Throws the first error. `partly`: only one that a retry cannot cure, or that all nodes have. */
 function answersOf(
   answers: PromiseSettledResult<[partition: number, offset: number][]>[],
   spec: KafkaSourceSpec,
@@ -178,7 +178,7 @@ function answersOf(
   return new Map(answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : [])))
 }
 
-/** The client throws when any part of an answer has an error code; the codes are ours to judge. */
+/** The client throws if any part of an answer has an error code. We judge the codes ourselves. */
 async function answered<T>(request: Promise<T>): Promise<T> {
   try {
     return await request

@@ -1,4 +1,4 @@
-/** How a connection to a broker is made from what a dataset declares: time-outs, TLS and logins. */
+/** The settings of a connection to a broker from the declaration of a dataset: timeouts, TLS and logins. */
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { failure } from '../../core/errors.ts'
@@ -9,7 +9,7 @@ const CONNECT_TIMEOUT_MS = 5_000
 
 const REQUEST_TIMEOUT_MS = 20_000
 
-/** Reads what the declaration names as files. Throws `path_not_found`. */
+/** Reads the files that the declaration names. Throws `path_not_found`. */
 export async function connectionOptions(spec: KafkaSourceSpec, host: string): Promise<ConnectionOptions> {
   const options: ConnectionOptions = {
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -19,8 +19,8 @@ export async function connectionOptions(spec: KafkaSourceSpec, host: string): Pr
   if (spec.tls !== undefined) {
     const ca = spec.tls.ca === undefined ? undefined : await readSetting(spec.tls.ca)
     options.tls = { rejectUnauthorized: spec.tls.verify, ...(ca === undefined ? {} : { ca }) }
-    // A server name must not be an address (RFC 6066, section 3); certificates are checked against the
-    // address then.
+    // A server name must not be an address (RFC 6066, section 3). Certificates are then checked against the
+    // address.
     if (isIP(host) === 0) options.tlsServerName = host
   }
   if (spec.sasl !== undefined) {

@@ -1,9 +1,9 @@
-/** What brokers and connections answer, in the words of our error table. */
+/** Turns answers of brokers and failures of connections into errors of our table. */
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
 import type { KafkaSourceSpec } from '../../dataset/declaration.ts'
 import { AuthenticationError, ResponseError, protocolErrorsCodesById } from './protocol.ts'
 
-/** Error codes of the protocol that decide what a reader does next. */
+/** Error codes of the protocol that decide the next step of a reader. */
 export const CODE = {
   none: 0,
   offsetOutOfRange: 1,
@@ -12,7 +12,7 @@ export const CODE = {
   unknownTopicId: 100,
 } as const
 
-/** Codes after which asking for metadata and trying again helps; -1 is a broker in trouble of its own. */
+/** Codes after which new metadata and a retry help. -1 is a broker with an internal error. */
 const RETRIABLE = new Set([-1, 2, 5, 6, 7, 8, 9, 13, 56, 72, 74, 75, 76, 78, 103])
 
 export function isRetriableCode(code: number): boolean {
@@ -23,7 +23,7 @@ export function codeName(code: number): string {
   return (protocolErrorsCodesById as Record<number, string>)[code] ?? `error ${code}`
 }
 
-/** Turns whatever the client threw into an error of the table. */
+/** Turns any error of the client into one of the table. */
 export function kafkaError(error: unknown, spec: KafkaSourceSpec): HeadraceError {
   if (error instanceof HeadraceError) return error
   const brokers = spec.brokers.join(',')

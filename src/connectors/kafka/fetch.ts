@@ -1,4 +1,4 @@
-/** One question to a broker for records of partitions, and what it answers. */
+/** One fetch request to a broker, and its answer. */
 import { failure } from '../../core/errors.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { codeName } from './errors.ts'
@@ -13,19 +13,21 @@ export interface PartitionAnswer {
   records: Buffer
 }
 
-/** Which records are asked for. */
+/** The records to fetch. */
 export interface FetchRequest {
   topicId: string
   partitions: number[]
-  /** The first offset that is wanted, per Kafka partition. */
+  /** The first wanted offset of each Kafka partition. */
   next: ReadonlyMap<number, number>
-  /** The broker waits so long for some to come. */
+  /** How long the broker waits for new records. */
   waitMs: number
 }
 
 const READ_COMMITTED = 1
 
-/* Fetch version 13: by topic id, so that a recreated topic can never be mistaken for the old one (KIP-516). */
+/*
+ * Fetch version 13 uses the topic ID, so a recreated topic can never be mistaken for the old one (KIP-516).
+ */
 const fetchApi = createAPI<[FetchRequest], PartitionAnswer[]>(
   1,
   13,

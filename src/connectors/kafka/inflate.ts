@@ -1,7 +1,4 @@
-/**
- * Undoes the compression of a record batch, up to a size: a batch of a few kilobytes may say that it holds
- * gigabytes.
- */
+/** Decompresses a record batch up to a limit: a batch of a few kilobytes may claim to hold gigabytes. */
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { unlz4 } from './lz4.ts'
 import { unsnappy } from './snappy.ts'
@@ -9,11 +6,11 @@ import { unsnappy } from './snappy.ts'
 export type Inflated = { bytes: Uint8Array } | { reason: string }
 
 /**
- * The bytes behind the compression, or why there are none. Never throws, and never takes more than `most`
+ * The decompressed bytes, or the reason why there are none. Never throws, and never uses more than `most`
  * bytes for the result.
  */
 export function inflate(body: Buffer, codec: number, most: number): Inflated {
-  const tooLarge = { reason: `it inflates beyond ${most} bytes` }
+  const tooLarge = { reason: `it decompresses to more than ${most} bytes` }
   try {
     if (codec === 0) return { bytes: body }
     if (codec === 1) return { bytes: gunzipSync(body, { maxOutputLength: most }) }
@@ -22,11 +19,9 @@ export function inflate(body: Buffer, codec: number, most: number): Inflated {
       return bytes === undefined ? tooLarge : { bytes }
     }
     if (codec === 4) return { bytes: zstdDecompressSync(body, { maxOutputLength: most }) }
-    return { reason: `its compression ${codec} is unknown` }
+    return { reason: `its compression codec ${codec} is unknown` }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return code === 'ERR_BUFFER_TOO_LARGE'
-      ? tooLarge
-      : { reason: `its compression cannot be undone: ${message}` }
+    return code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge : { reason: `decompression failed: ${message}` }
   }
 }

@@ -1,8 +1,8 @@
 /**
  * The part of @platformatic/kafka that readers need: connections and the wire format. Its index also loads
- * consumers, schema registries and a compiled JSON Schema per option, half of the time that a child takes to
- * start; the package exports nothing else, so its files are imported by their place. The version is pinned;
- * the connector's suite proves the files right.
+ * consumers, schema registries and a compiled JSON Schema per option, half of a child's start time. The
+ * package exports nothing else, so we import its files by path. The version is pinned; the tests of the
+ * connector prove that the files fit.
  */
 type Library = typeof import('@platformatic/kafka')
 export type { Connection, ConnectionOptions, Reader as WireReader } from '@platformatic/kafka'

@@ -1,8 +1,8 @@
 /**
- * Record batches (Kafka protocol, "Record Batch", magic 2) straight into a slab: CRC-32C checked, control
- * batches and aborted transactions dropped, compression undone. Parsing by hand on raw bytes costs 2
- * CPU-seconds a million messages where the client's own stream costs 3.5 (measured), and neither of the two
- * Node clients does all three checks.
+ * Parses record batches (Kafka protocol, "Record Batch", magic 2) directly into a slab: checks the CRC-32C,
+ * drops control batches and aborted transactions, decompresses. Parsing raw bytes by hand costs 2 CPU-seconds
+ * per million messages, the client's own stream 3.5 (measured), and neither of the two Node clients makes all
+ * three checks.
  */
 import { crc32c } from '@node-rs/crc32'
 import { failure, type HeadraceError } from '../../core/errors.ts'
@@ -20,31 +20,28 @@ export interface BatchTarget {
   messages: Messages
   topic: string
   partition: number
-  /** Records before this offset were not asked for: a batch is sent whole. */
+  /** Records before this offset are skipped: a broker sends whole batches. */
   from: number
-  /** Records from this offset on are left (closed ranges). */
+  /** Records from this offset on are skipped (closed ranges). */
   until: number
-  /** End of the partition as the same answer says it. Infinity: not known. */
+  /** End of the partition in the same answer. Infinity: unknown. */
   end: number
 }
 
 const HEADER = 61
 const CONTROL = 0x20
 /**
- * The broker notes the end before it reads: what others append between is in the answer, and lies behind that
- * end.
+ * The broker notes the end before it reads: records that others append in between are in the answer, but
+ * beyond that end.
  */
 const MEANWHILE = 1_000_000
 const TRANSACTIONAL = 0x10
 const LOG_APPEND_TIME = 0x08
-/** Years 1 to 9999, which a table can hold: a producer may say any 64 bits. */
+/** Years 1 to 9999, which a table can hold: a producer may send any 64 bits. */
 const FIRST_MS = -62_135_596_800_000
 const LAST_MS = 253_402_300_799_999
 
-/**
- * Next offset after the last complete batch in `records`, without decoding anything; `from` when there is
- * none.
- */
+/** The next offset after the last complete batch in `records`, without decoding. `from` if there is none. */
 export function nextOffset(records: Buffer, from: number): number {
   let next = from
   for (let at = 0; at + HEADER <= records.length;) {
@@ -57,10 +54,9 @@ export function nextOffset(records: Buffer, from: number): number {
 }
 
 /**
- * Decodes the complete batches of one partition's records and returns the next offset to read; with so much
- * in the slab that more would be too much at a time, the rest is left. A batch that nobody can read is one
- * message that says so: its offsets are passed over. At one that fails its checksum reading ends: it may
- * have been damaged on the way.
+ * Decodes the complete batches of one partition's records and returns the next offset to read. When the slab
+ * is full enough, it leaves the rest. An unreadable batch becomes one message that says so, and its offsets
+ * are skipped. Reading stops at a batch whose checksum fails: it may have been damaged on the way.
  */
 export function readBatches(
   records: Buffer,
@@ -68,14 +64,14 @@ export function readBatches(
   target: BatchTarget,
   onCorrupt: (error: HeadraceError) => void = raise,
 ): number {
-  // The broker lists them by their markers, that is by when they ended; what counts here is when they began.
+  // The broker lists them by their markers, that is by their end. Here, their start counts.
   const pending = aborted.toSorted((a, b) => Number(a.firstOffset - b.firstOffset))
   const dead = new Set<bigint>()
   let next = target.from
   let before = -1
   for (let at = 0; at + HEADER <= records.length;) {
     const length = records.readInt32BE(at + 8) + 12
-    // A broker may cut the last batch short, never the first (KIP-74); the checksum does not cover the
+    // A broker may cut the last batch short, never the first (KIP-74). The checksum does not cover the
     // length.
     if (length < HEADER || (at === 0 && length > records.length)) {
       const about = { topic: target.topic, partition: target.partition, offset: next }
@@ -87,8 +83,8 @@ export function readBatches(
     at += length
     const base = Number(batch.readBigInt64BE(0))
     const last = base + Math.max(0, batch.readInt32BE(23))
-    // The checksum does not cover the offset either: it must lie between what stands around it, or one of the
-    // two lies.
+    // The checksum does not cover the offset either: it must lie between its neighbors, or one of the two is
+    // wrong.
     const after = at + 8 <= records.length ? Number(records.readBigInt64BE(at)) : target.end + MEANWHILE
     const isPlaced = base > before && last >= target.from && last < Math.min(after, target.end + MEANWHILE)
     before = last
@@ -113,7 +109,7 @@ function checkBatch(
 ): HeadraceError | undefined {
   const magic = batch[16]
   const isSealed = crc32c(batch.subarray(21)) === batch.readUInt32BE(17)
-  // The checksum does not cover this number: with a right one it is not an old format, but damaged.
+  // The checksum does not cover this number: with a correct checksum, it is damaged, and not an old format.
   if (magic < 2 && !isSealed)
     throw failure('not_supported', {
       feature: `Kafka message format ${magic}`,
@@ -128,7 +124,7 @@ function raise(error: HeadraceError): never {
   throw error
 }
 
-/** Keeps track of aborted producers as the log shows them: from their first offset to their abort marker. */
+/** Follows aborted producers as in the log: from their first offset to their abort marker. */
 function isVisible(batch: Buffer, last: number, pending: AbortedTransaction[], dead: Set<bigint>): boolean {
   const attributes = batch.readInt16BE(21)
   const producer = batch.readBigInt64BE(43)
@@ -169,8 +165,8 @@ function readBatch(batch: Buffer, base: number, last: number, target: BatchTarge
 }
 
 /**
- * A batch with a right checksum that cannot be read stays so: it becomes one message with the batch's own
- * bytes, to be quarantined.
+ * A batch with a correct checksum that is unreadable stays so. It becomes one message with the batch's own
+ * bytes, for quarantine.
  */
 function keepUnread(batch: Buffer, reason: string, last: number, target: BatchTarget): void {
   const { messages: m } = target
@@ -234,12 +230,12 @@ interface RecordsAt {
   logTime: number
 }
 
-/** A record takes at least so many bytes: its length and six fields of a byte. */
+/** The minimum size of a record: its length and six fields of one byte. */
 const LEAST_RECORD = 7
 
 /**
- * Adds the records that lie in [start, end) of the slab; returns what does not add up, if anything. Records
- * that were not asked for are checked like the others: a batch is right as a whole or not at all.
+ * Adds the records in [start, end) of the slab. Returns an inconsistency, if any. Skipped records are checked
+ * like the others: a batch is valid as a whole or not at all.
  */
 function readRecords(
   target: BatchTarget,
@@ -265,7 +261,7 @@ function readRecords(
     const valueLength = varint(b, Math.min(keyStart + Math.max(keyLength, 0), end))
     const valueStart = cursor
     const headers = varint(b, Math.min(valueStart + Math.max(valueLength, 0), end))
-    // Each of them ends inside the record, or `cursor` is behind it: nothing is read from beyond.
+    // Each of them ends inside the record; otherwise `cursor` is beyond it, and nothing is read from there.
     if (cursor > end || offset <= before || offset > last)
       return `the lengths or the offset of record ${i} do not add up`
     at = end
@@ -304,7 +300,7 @@ function readHeaders(target: BatchTarget, { at: from, end, count, n, wanted }: H
   const b = slab.bytes
   const pairs: [string, string | null][] = []
   let at = from
-  // A header takes two bytes at least.
+  // A header takes at least two bytes.
   if (count < 0 || count * 2 > end - at) return false
   for (let i = 0; i < count; i += 1) {
     const keyLength = varint(b, at)

@@ -1,4 +1,4 @@
-/** Writes messages to a topic, acknowledged by all replicas, and says where each one landed. */
+/** Writes messages to a topic, acknowledged by all replicas, and returns the offset of each. */
 import { Admin, Producer, type CompressionAlgorithmValue } from '@platformatic/kafka'
 import { readFile } from 'node:fs/promises'
 import { failure } from '../../core/errors.ts'
@@ -8,12 +8,12 @@ import { createKafkaClient } from './client.ts'
 import { kafkaError } from './errors.ts'
 import { waitUntil } from '../../core/waiting.ts'
 
-/** A topic that was just created has leaders within so long, or something is wrong. */
+/** A new topic has leaders within this time, or something is wrong. */
 const LEADERS_MS = 5_000
 
 export interface SinkOptions {
   spec: KafkaSourceSpec
-  /** Partitions of the topic when it has to be created. */
+  /** Partitions of the topic if it must be created. */
   partitions: number
   compression: CompressionAlgorithmValue
 }
@@ -55,7 +55,7 @@ export async function openKafkaSink(options: SinkOptions): Promise<MessageSink> 
   }
 }
 
-/** A broker answers with the offset of the first message per partition; the others follow in order. */
+/** A broker answers with the offset of the first message per partition. The others follow in order. */
 function acknowledge(messages: { partition: number }[], base: Map<number, number>): Acknowledged[] {
   const next = new Map(base)
   return messages.map(({ partition }) => {
@@ -65,7 +65,7 @@ function acknowledge(messages: { partition: number }[], base: Map<number, number
   })
 }
 
-/** FNV-1a: any stable spread will do, the key decides. */
+/** FNV-1a: any stable spread is enough, the key decides. */
 export function partitionOf(key: string, partitions: number): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
@@ -92,7 +92,7 @@ async function security(spec: KafkaSourceSpec): Promise<object> {
   return settings
 }
 
-/** Creates the topic when it is missing; returns its number of partitions. */
+/** Creates the topic if it is missing. Returns its number of partitions. */
 export async function ensureTopic(options: Pick<SinkOptions, 'spec' | 'partitions'>): Promise<number> {
   const settings = await settingsOf(options.spec)
   const client = createKafkaClient(options.spec)

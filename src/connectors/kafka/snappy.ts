@@ -5,9 +5,9 @@
 import { repeat } from './lz4.ts'
 
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
-/** Magic, version, and the version that can read it. */
+/** Magic, version, and the lowest version that can read it. */
 const XERIAL_HEADER = 16
-/** The shortest that says the most: three bytes for 64. */
+/** The shortest element with the largest output: three bytes for 64. */
 const LARGEST_RATIO = 22
 
 interface Block {
@@ -16,7 +16,7 @@ interface Block {
   size: number
 }
 
-/** Undefined: inflates beyond `most` bytes. Throws RangeError for what is no snappy. */
+/** Undefined: decompresses to more than `most` bytes. Throws RangeError for invalid data. */
 export function unsnappy(body: Buffer, most: number): Buffer | undefined {
   const blocks = body.subarray(0, 8).equals(XERIAL) ? xerialBlocks(body) : [blockOf(body, 0, body.length)]
   const size = blocks.reduce((sum, block) => sum + block.size, 0)
@@ -27,7 +27,7 @@ export function unsnappy(body: Buffer, most: number): Buffer | undefined {
   return bytes
 }
 
-/** Streams that were joined each bring their header again. */
+/** Joined streams each have their own header. */
 function xerialBlocks(body: Buffer): Block[] {
   const blocks: Block[] = []
   for (let at = 0; at < body.length;) {
@@ -57,7 +57,7 @@ function blockOf(body: Buffer, from: number, end: number): Block {
   throw new RangeError('a snappy block does not say its size')
 }
 
-/** Returns where it ends in the output, which is its size further on. */
+/** Returns the end in the output, which is its size further on. */
 function readBlock(b: Buffer, { start, end, size }: Block, bytes: Buffer, from: number): number {
   const limit = from + size
   let to = from
@@ -87,7 +87,7 @@ function readBlock(b: Buffer, { start, end, size }: Block, bytes: Buffer, from: 
   return to
 }
 
-/** A number of so many bytes, the lowest first. */
+/** A number of this many bytes, the lowest first. */
 function littleEndian(b: Buffer, at: number, width: number, end: number): number {
   if (width > end - at) throw new RangeError('a snappy block is cut short')
   return b.readUIntLE(at, width)

@@ -1,7 +1,7 @@
 /**
- * Reads the partitions of one child: one long poll at a time per broker, the next one sent before this one's
- * messages are decoded, so that the network works while we do. Each broker's answer counts for itself: one
- * that dies, or says nothing, takes along what it leads and nothing else.
+ * Reads the partitions of one child: one long poll at a time per broker. The next poll is sent before the
+ * messages of this one are decoded, so that the network works in the meantime. Each broker's answer stands
+ * alone: a broker that dies or stays silent affects only the partitions that it leads.
  */
 import { pause } from '../../core/waiting.ts'
 import { failure, type HeadraceError } from '../../core/errors.ts'
@@ -27,7 +27,7 @@ const PAUSE_FIRST_MS = 100
 const PAUSE_MAX_MS = 5_000
 const CORRUPT_PAUSE_MS = 300
 
-/** A question to one broker that is on its way; one of the last two says that it has landed. */
+/** A request to one broker under way. One of the last two fields tells that it has ended. */
 interface Flight {
   partitions: number[]
   done: Promise<void>
@@ -35,7 +35,7 @@ interface Flight {
   error?: unknown
 }
 
-/** After trouble a partition is left alone for a while, longer each time. */
+/** After trouble, a partition rests for a while, longer each time. */
 interface Rest {
   untilMs: number
   pauseMs: number
@@ -45,14 +45,14 @@ interface Rest {
 interface Reading {
   options: ReaderOptions
   leaders: Leaders
-  /** The first offset that was not fetched yet. */
+  /** The first offset that has not been fetched. */
   next: Map<number, number>
   /**
-   * The order in which partitions are asked for: who was served goes behind the others. The broker fills an
-   * answer in this order (KIP-74), and with a backlog the first two fill it.
+   * The order of partitions in a request: a served partition goes to the end. The broker fills an answer in
+   * this order (KIP-74), and with a backlog the first two fill it.
    */
   order: number[]
-  /** By the broker that was asked. */
+  /** By the broker that got the request. */
   flights: Map<number, Flight>
   resting: Map<number, Rest>
   /** How often in a row a batch of a partition failed its checksum. */
@@ -104,7 +104,7 @@ async function read(reading: Reading, messages: Messages, waitMs: number): Promi
   }
 }
 
-/** Waits until there are answers; none only when everything that was asked for is read. */
+/** Waits until there are answers. None only if everything requested has been read. */
 async function receive(reading: Reading, waitMs: number): Promise<PartitionAnswer[]> {
   const { options, leaders, flights, resting } = reading
   while (unread(reading).length > 0) {
@@ -176,7 +176,7 @@ async function landed(reading: Reading): Promise<PartitionAnswer[]> {
   return found
 }
 
-/** Leaves partitions alone for a while; who leads them now is asked meanwhile. */
+/** Lets partitions rest for a while, and looks up their leaders in the meantime. */
 function restPartitions(
   { options, leaders, resting, closed }: Reading,
   partitions: number[],
@@ -192,8 +192,8 @@ function restPartitions(
 }
 
 /**
- * Where a batch fails its checksum, or there is too much at a time, the partition is read on from there: what
- * was asked for meanwhile is dropped.
+ * If a batch fails its checksum, or there is too much at a time, the partition is read on from there: answers
+ * that were requested meanwhile are dropped.
  */
 function decode(reading: Reading, messages: Messages, answer: PartitionAnswer, from: number): void {
   const { options, next, flights, corrupt } = reading
@@ -214,7 +214,7 @@ function decode(reading: Reading, messages: Messages, answer: PartitionAnswer, f
       options.onTrouble(error)
     },
   )
-  // Fetched, and left because there was too much at a time: it is the first to be read on.
+  // Fetched, but left because there was too much at a time: it is the first to be read on.
   if (reached === from && !isCorrupt)
     reading.order = [partition, ...reading.order.filter((other) => other !== partition)]
   if (reached === before && !isCorrupt) corrupt.delete(partition)
@@ -225,11 +225,11 @@ function decode(reading: Reading, messages: Messages, answer: PartitionAnswer, f
 }
 
 interface Leaders {
-  /** As they were known last. */
+  /** As last known. */
   readonly last: TopicInfo | undefined
-  /** Asks anew, beside what goes on; what it finds out is there with one of the next `known`. */
+  /** Queries them in the background. One of the next calls of `known` returns the result. */
   ask(): void
-  /** Throws what asking anew has found out. */
+  /** Throws the error of the last query. */
   known(): Promise<TopicInfo>
 }
 
@@ -253,7 +253,7 @@ function createLeaders(options: ReaderOptions): Leaders {
       if (last === undefined) await ask()
       const problem = refused
       refused = undefined
-      // That nobody answers is no news while others do.
+      // While others answer, one that does not is no problem.
       if (problem !== undefined && (last === undefined || problem.errorClass !== 'transient')) throw problem
       return last as TopicInfo
     },
@@ -264,7 +264,7 @@ function limitOf(options: ReaderOptions, partition: number): number {
   return options.until?.get(partition) ?? Infinity
 }
 
-/** The topic's leaders; a topic of the same name with another id is not the one we were reading. */
+/** The leaders of the topic. A topic of the same name with another ID is not the one that we were reading. */
 async function knownTopic(options: ReaderOptions): Promise<TopicInfo> {
   const found = await options.client.topic(options.topic)
   if (found.topicId !== options.topicId)
@@ -277,7 +277,7 @@ async function knownTopic(options: ReaderOptions): Promise<TopicInfo> {
   return found
 }
 
-/** What is the matter with a partition, if anything. Throws what trying again cannot cure. */
+/** The error of a partition, if any. Throws an error that a retry cannot cure. */
 async function problemOf(
   options: ReaderOptions,
   { partition, errorCode }: PartitionAnswer,
@@ -303,7 +303,7 @@ async function problemOf(
   })
 }
 
-/** Names the exact range that is gone, or that never was. */
+/** Names the exact range that is gone, or that never existed. */
 export async function outOfRange(
   options: Pick<ReaderOptions, 'client' | 'topic'>,
   partition: number,

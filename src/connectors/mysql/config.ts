@@ -1,4 +1,4 @@
-/** Which table of which MySQL or MariaDB is read, and how. */
+/** Which table of MySQL or MariaDB to read, and how. */
 import type { TlsConfig } from '../database-tls.ts'
 import type { Unrepresentable } from '../table-source.ts'
 
@@ -8,25 +8,25 @@ export interface MysqlConfig extends TlsConfig {
   table: string
   /** Only these columns. */
   columns?: string[]
-  /** A column that only grows: reads take what came since the last. */
+  /** A column that only grows: each read takes the rows since the last one. */
   cursor?: string
-  /** What makes a row unique; its primary key when not given. */
+  /** The columns that make a row unique. Default: the primary key. */
   key?: string[]
   /**
    * How far back an incremental read looks for rows that committed late: seconds for a time, values for a
    * number.
    */
   overlap?: number
-  /** What becomes of a value that no file can hold. */
+  /** What happens to a value that no file can hold. */
   unrepresentable?: Unrepresentable
-  /** 0000-00-00 as a missing value, whatever becomes of other dates that are none. */
+  /** Reads 0000-00-00 as null, whatever happens to other invalid dates. */
   zero_dates?: 'null'
   /**
-   * `one` (usual): all rows as of one moment, by one connection. `per_part`: ranges of a whole-number primary
-   * key, each as of its own moment, beside each other and kept when a read breaks. Each row comes once either
-   * way.
+   * `one` (default): all rows as of one moment, through one connection. `per_part`: ranges of an integer
+   * primary key, each as of its own moment, read in parallel and kept if a read breaks. Each row arrives once
+   * either way.
    */
   snapshot?: 'one' | 'per_part'
-  /** With `per_part`: about so many bytes of the table are read at a time. */
+  /** With `per_part`: about this many bytes of the table are read at a time. */
   part_bytes?: number
 }

@@ -1,4 +1,4 @@
-/** Which table a source means, its columns and its key; nothing of it runs what a view would. */
+/** Finds the table of a source, its columns and its key, without running a view. */
 import type { Connection, RowDataPacket } from 'mysql2/promise'
 import mysql from 'mysql2/promise'
 import { failure } from '../../core/errors.ts'
@@ -7,17 +7,17 @@ import { checkTwins } from '../table-source.ts'
 import { mysqlColumn, type MysqlColumn, type Treatment } from './file-type.ts'
 
 export interface Table {
-  /** As the database has it. */
+  /** As in the database. */
   name: string
-  /** As it stands in statements. */
+  /** As in statements. */
   written: string
   columns: MysqlColumn[]
   key: string[]
   isView: boolean
   estimatedRows: number
-  /** When it was made, as the server says it; of a view nothing. */
+  /** When it was created, as the server states it. Undefined for a view. */
   created: string | undefined
-  /** Of all its columns, whether they are read or not. */
+  /** All its columns, whether they are read or not. */
   names: string[]
 }
 
@@ -35,7 +35,7 @@ interface Found {
   created: string | null
 }
 
-/** Throws `source_not_found` with names that are near. */
+/** Throws `source_not_found` with similar names. */
 export async function describeTable(
   connection: Connection,
   config: TableConfig,
@@ -55,7 +55,7 @@ export async function describeTable(
     FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position`,
     [config.database, found.name],
   )
-  // The comparison above takes capital and small letters for the same.
+  // The comparison above ignores case.
   const own = rows.filter((row) => row.own === found.name)
   const columns = (config.columns ?? own.map((row) => String(row.name))).map((name, i) => {
     const row = own.find((column) => column.name === name)
@@ -77,10 +77,7 @@ export async function describeTable(
   return { name: found.name, written, columns, key, isView, estimatedRows, created, names }
 }
 
-/**
- * The table of that name; without the quotes and the database that may stand around it; or the only one that
- * differs in case.
- */
+/** The table of that name, without surrounding quotes and database; or the only one that differs in case. */
 function oneOf(tables: Found[], { database, table }: TableConfig): Found | undefined {
   const inside = table.startsWith(`${database}.`) ? table.slice(database.length + 1) : table
   const quoted = (/^`((?:[^`]|``)+)`$/.exec(inside)?.[1] ?? inside).replaceAll('``', '`')
@@ -101,7 +98,7 @@ function notFound(tables: Found[], { database, table }: TableConfig, at: string)
   return failure('source_not_found', { address: at, what: `table ${table} that this user can see`, known })
 }
 
-/** Of a view, as the planner thinks: counting would run it once more. */
+/** The planner's estimate for a view: counting would run it once more. */
 async function plannedRows(connection: Connection, written: string): Promise<number> {
   const [rows] = await connection.query<RowDataPacket[]>(`EXPLAIN SELECT * FROM ${written}`)
   return rows

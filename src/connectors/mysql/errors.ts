@@ -1,10 +1,10 @@
-/** What a MySQL server answers, and what becomes of its connection, in the words of our error table. */
+/** Turns answers of a MySQL server, and failures of its connection, into errors of our table. */
 import { failure, reasonOf } from '../../core/errors.ts'
 import { tlsError } from '../database-tls.ts'
 import { isConnectionLost } from '../table-source.ts'
 import type { MysqlConfig } from './config.ts'
 
-/** What failed while rows were read. */
+/** The error of a failure while rows were read. */
 export function readError(error: unknown, at: string): Error {
   if (isConnectionLost(error))
     return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
@@ -12,7 +12,7 @@ export function readError(error: unknown, at: string): Error {
   return failure('source_failed', { address: at, reason: reasonOf(error) }, error)
 }
 
-/** What failed before there was a connection. */
+/** The error of a failure before there was a connection. */
 export function connectError(error: unknown, at: string, config: MysqlConfig): Error {
   const { code } = error as { code?: string }
   const reason = reasonOf(error)

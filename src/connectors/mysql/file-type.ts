@@ -1,4 +1,4 @@
-/** What each type of MySQL and MariaDB is in a file, and which of its values such a type cannot hold. */
+/** The types of MySQL and MariaDB in a file, and the values that such a type cannot hold. */
 import mysql from 'mysql2/promise'
 import type { SourceColumn, Unrepresentable } from '../table-source.ts'
 
@@ -6,11 +6,11 @@ export interface MysqlColumn extends SourceColumn {
   /** As the database names it. */
   type: string
   select: string
-  /** May have what stands for something in CSV. */
+  /** May contain characters that have a meaning in CSV. */
   quoted: boolean
   time: boolean
   rule?: string
-  /** Of a value as text. */
+  /** Checks a value as text. */
   isOdd?(text: string): boolean
 }
 
@@ -44,8 +44,8 @@ export interface Treatment {
 }
 
 /**
- * `kind` and `whole` as information_schema has them (int, int(10) unsigned). What has no equal stays the text
- * that the database gives. A FLOAT is read as a DOUBLE: as text it has six digits only.
+ * `kind` and `whole` as in information_schema (int, int(10) unsigned). A type without an equivalent stays the
+ * text of the database. A FLOAT is read as a DOUBLE: as text, it has only six digits.
  */
 export function mysqlColumn(name: string, kind: string, whole: string, treatment: Treatment): MysqlColumn {
   const id = mysql.escapeId(name, true)
@@ -71,7 +71,8 @@ function dated(
   { unrepresentable, zeroDates }: Treatment,
 ): Dated {
   const zero = kind === 'date' ? '0000-00-00' : '0000-00-00 00:00:00'
-  // The year 0000 with fractions of a second is no zero for the comparison of texts, but no moment either.
+  // The comparison of texts does not see the year 0000 with fractions of a second as zero, but it is no valid
+  // time either.
   const value =
     zeroDates === 'null' ? `CASE WHEN CAST(${id} AS CHAR) LIKE '${zero}%' THEN NULL ELSE ${id} END` : id
   const select = kind === 'timestamp' ? `CONCAT(${value}, '+00')` : value
@@ -84,8 +85,7 @@ function dated(
 const ZERO = 48
 
 /**
- * Whether a text that begins with yyyy-MM-dd is of a day that never was: 0000-00-00, 2026-00-10, the 31st of
- * February.
+ * Whether a text that starts with yyyy-MM-dd is an invalid day: 0000-00-00, 2026-00-10, the 31st of February.
  */
 export function isNoDay(text: string): boolean {
   const tens = text.charCodeAt(8) - ZERO

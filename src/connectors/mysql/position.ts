@@ -1,24 +1,24 @@
-/** Where an incremental read begins and ends, and which rows of its overlap came before. */
+/** Where an incremental read starts and ends, and which rows of its overlap were read before. */
 import { hash } from 'node:crypto'
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise'
 import { failure } from '../../core/errors.ts'
 import type { Table } from './describe.ts'
 
 /**
- * Where an incremental read goes on: the greatest value seen, and short hashes of the rows within the overlap
- * before it.
+ * Where an incremental read continues: the greatest value seen, and short hashes of the rows within the
+ * overlap before it.
  */
 export interface MysqlCursor {
   value: string
-  /** 8 bytes a row, in base64. */
+  /** 8 bytes per row, in base64. */
   seen: string
   /**
-   * How far back before the value rows are remembered, and by which columns. Earlier versions did not keep
+   * How far back before the value rows are remembered, and by which columns. Earlier versions did not store
    * it.
    */
   overlap?: number
   key?: string[]
-  /** When the table was made, as the server says it. */
+  /** When the table was created, as the server states it. */
   created?: string
 }
 
@@ -29,17 +29,17 @@ interface CursorConfig {
 }
 
 const DEFAULT_OVERLAP = { seconds: 300, values: 10_000 }
-/** Rows within an overlap that a cursor may remember: 8 bytes each, kept with the job. */
+/** Most rows within an overlap that a cursor can remember: 8 bytes each, stored with the job. */
 const MOST_SEEN = 200_000
 
 export interface Position {
   where: string[]
   /**
-   * Four more columns: the row's identity, whether it lies in the next overlap, whether the last read may
-   * have taken it, and its identity as the last read knew it.
+   * Four more columns: the row's identity, whether it is in the next overlap, whether the last read may have
+   * taken it, and its identity as the last read computed it.
    */
   extra: string
-  /** How far back rows are remembered when all is read. */
+  /** How far back rows are remembered when everything is read. */
   overlap: number
 }
 
@@ -47,8 +47,8 @@ const cursorError = ({ cursor, table }: CursorConfig, reason: string): Error =>
   failure('cursor_invalid', { column: cursor, table, reason })
 
 /**
- * The greatest value of the cursor column, if one is declared and there are rows. Throws for a column that
- * cannot be one.
+ * The greatest value of the cursor column, if one is declared and there are rows. Throws if the column cannot
+ * be a cursor.
  */
 export async function greatestOf(
   connection: Connection,
@@ -62,9 +62,9 @@ export async function greatestOf(
   if (key.length === 0)
     throw cursorError(config, 'the table has no primary key to tell rows apart; declare key')
   const id = mysql.escapeId(config.cursor, true)
-  // A value never goes back: the newest rows may be deleted, and what lies before them was read.
+  // The value never goes back: the newest rows may have been deleted, but the rows before them were read.
   const above = since === undefined ? '' : ` WHERE ${id} >= ${mysql.escape(since.value)}`
-  // By an index, two looks cost less than one over all rows; a view would be run for each.
+  // With an index, two queries cost less than one over all rows; a view would run for each.
   const query = isView
     ? `SELECT COALESCE(SUM(${id} IS NULL), 0) AS missing, CAST(MAX(${id}) AS CHAR) AS greatest
         FROM ${written}${above === '' ? '' : `${above} OR ${id} IS NULL`}`
@@ -78,10 +78,7 @@ export async function greatestOf(
 interface Ends {
   since: MysqlCursor | undefined
   value: string | undefined
-  /**
-   * Parts are read at moments of their own, so that what came above the value since then is left to the next
-   * read.
-   */
+  /** Parts are read at their own moments, so rows above the value since then are left to the next read. */
   cut: boolean
 }
 
@@ -101,7 +98,7 @@ export function positionOf(
       : `${mysql.escape(from)} - ${overlap}`
   const identityBy = (names: string[]): string =>
     `CONCAT_WS(CHAR(31), ${[...names, name].map((column) => mysql.escapeId(column, true)).join(', ')})`
-  // What lies further back than the last read remembers would come again.
+  // Rows further back than the last read remembers would come again.
   const remembered = since?.overlap ?? declared
   const from = since === undefined ? [] : [`${id} >= ${back(since.value, Math.min(declared, remembered))}`]
   const to = !cut ? [] : [value === undefined ? 'FALSE' : `${id} <= ${mysql.escape(value)}`]
@@ -124,7 +121,10 @@ export function positionOf(
 const overlapOf = (given: number | undefined, usual: number): number =>
   Math.max(0, Math.floor(given ?? usual))
 
-/** From one value of a cursor to a later one, in what overlaps are counted in; 0 for what is neither. */
+/**
+ * The distance between two values of a cursor, in the unit of overlaps. 0 if they are neither times nor
+ * numbers.
+ */
 function distance(from: string, to: string, time: boolean): number {
   const of = (text: string): number =>
     time ? Date.parse(`${text.replace(' ', 'T')}Z`) / 1_000 : Number(text)
@@ -133,9 +133,9 @@ function distance(from: string, to: string, time: boolean): number {
 }
 
 /**
- * Where a job goes on in the table as it is now. Undefined for one that was made since, and whose values end
- * before the last one: it took the place of another, or was filled anew. (A changed table is made anew too,
- * and goes on.) Throws when the rows that the last read remembers cannot be told apart any more.
+ * Where a job continues in the present table. Undefined for a table that was created since and whose values
+ * end before the last one: it replaced another, or was filled again. (A changed table is created again, too,
+ * and continues.) Throws if the rows that the last read remembers can no longer be identified.
  */
 export async function goingOn(
   connection: Connection,
@@ -160,11 +160,11 @@ export async function goingOn(
 
 export interface Window {
   /**
-   * Whether the row is new; it is remembered when it lies in the next overlap. `known`: its identity as the
-   * last read made it.
+   * Whether the row is new. It is remembered if it is in the next overlap. `known`: its identity as the last
+   * read computed it.
    */
   takes(identity: string, inNext: boolean, maybeTaken: boolean, known?: string): boolean
-  /** Marks of the rows to remember, in base64. */
+  /** Hashes of the rows to remember, in base64. */
   note(): string
 }
 

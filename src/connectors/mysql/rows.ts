@@ -1,4 +1,6 @@
-/** Rows of a query as CSV text, some hundred at a time; what no file can hold is told apart on the way. */
+/**
+ * Rows of a query as CSV text, some hundred at a time. Values that no file can hold are separated on the way.
+ */
 import type { Readable } from 'node:stream'
 import type { Connection } from 'mysql2/promise'
 import { LARGE_ROW_BYTES, NULL_TEXT, type Aside, type Unrepresentable } from '../table-source.ts'
@@ -22,14 +24,14 @@ export async function* csvOf(
   query: string,
   { columns, window, treatment, aside }: RowsOptions,
 ): AsyncGenerator<Buffer> {
-  // mysql2's plain connection streams; its promises would gather all rows.
+  // mysql2's plain connection streams; its promise API would collect all rows.
   const plain = (
     connection as unknown as { connection: { query(options: object): { stream(options: object): Readable } } }
   ).connection
   const rows = plain
     .query({ sql: query, rowsAsArray: true, typeCast: castOf(columns) })
     .stream({ highWaterMark: 512 })
-  // A lost connection is told to the connection, and not to a query that streams.
+  // A lost connection is reported to the connection, and not to a query that streams.
   const onLost = (error: Error): void => void rows.destroy(error)
   connection.once('error', onLost)
   const judge = judgeOf(columns, treatment, aside)
@@ -58,8 +60,8 @@ export async function* csvOf(
 }
 
 /**
- * Everything as text: UTF-8 is what the connection speaks, whatever a column's own encoding is; JSON says
- * that it has none.
+ * Reads everything as text: the connection uses UTF-8, whatever the encoding of a column; JSON columns state
+ * none.
  */
 function castOf(columns: MysqlColumn[]): (field: Field) => string | null {
   let column = 0
@@ -75,7 +77,7 @@ function castOf(columns: MysqlColumn[]): (field: Field) => string | null {
 
 const MOST_ROW_TEXT = 65_536
 
-/** Whether a row is taken. Values that no file can hold are taken out of it, or the row is a reject. */
+/** Whether a row is accepted. Values that no file can hold are removed from it, or the row is rejected. */
 function judgeOf(columns: MysqlColumn[], treatment: Unrepresentable, aside: Aside): (row: Row) => boolean {
   const odd = columns.flatMap(({ isOdd }, i) => (isOdd === undefined ? [] : [{ i, isOdd }]))
   return (row) => {

@@ -1,7 +1,7 @@
 /**
- * A table of MySQL or MariaDB as CSV text in a stream, with the types it has. Reads are of one snapshot.
- * These databases do not tell which transaction wrote a row, so incremental reads look back over an overlap
- * of the cursor and leave out what they took before.
+ * A table of MySQL or MariaDB as a stream of CSV text, with its types. Each read uses one snapshot. These
+ * databases do not tell which transaction wrote a row, so incremental reads look back over an overlap of the
+ * cursor and skip the rows that they read before.
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -25,7 +25,7 @@ import { readError, connectError } from './errors.ts'
 
 export type { MysqlCursor } from './position.ts'
 
-/** `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. */
+/** `address`: the address to connect to, checked by the caller. `host` of the config is the name for TLS. */
 export async function readMysql(
   config: MysqlConfig,
   login: DatabaseLogin,
@@ -44,7 +44,7 @@ export async function readMysql(
     const identity = cut ? JSON.stringify([at, config.database, table.name, ...shape]) : ''
     const moment =
       earlier !== undefined && cut && earlier.identity === identity
-        ? // What is kept of a broken read was cut and bounded as it was then; the rest is read by the same.
+        ? // The kept parts of a broken read have the limits of that moment; read the rest with the same ones.
           (JSON.parse(earlier.moment) as Moment)
         : await begunNow(connections[0], config, { table, since, cut })
     moment.value ??= since?.value
@@ -144,8 +144,8 @@ async function connect(
 }
 
 /**
- * The driver gives TLS a name only when the host is one; of an address that the source declares, Node takes
- * it from the socket.
+ * The driver passes TLS a name only if the host is one. For an address in the source, Node takes it from the
+ * socket.
  */
 function socketTo(address: string, port: number, host: string): Socket {
   const socket = connectTcp({ port, host: address, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS })
@@ -156,9 +156,9 @@ const begin = (connection: PromisedConnection): Promise<unknown> =>
   connection.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
 
 interface Moment {
-  /** The greatest value of the cursor when the read began: what is above it comes with the next read. */
+  /** The greatest value of the cursor at the start of the read: higher values come with the next read. */
   value?: string
-  /** `FROM:TO` of the key; the first has no beginning and the last no end. */
+  /** `FROM:TO` of the key. The first has no start and the last no end. */
   parts: string[]
 }
 
@@ -180,8 +180,8 @@ async function begunNow(
 const MOST_PARTS = 10_000
 
 /**
- * Equal steps of the key, about as many as the table's size asks for. Throws when the key is not one column
- * of whole numbers.
+ * Equal steps of the key, as many as the size of the table requires. Throws if the key is not one integer
+ * column.
  */
 async function rangesOf(
   connection: PromisedConnection,

@@ -1,4 +1,4 @@
-/** Which table of which PostgreSQL is read, and how. */
+/** Which table of PostgreSQL to read, and how. */
 import type { TlsConfig } from '../database-tls.ts'
 import type { Unrepresentable } from '../table-source.ts'
 
@@ -9,10 +9,10 @@ export interface PostgresConfig extends TlsConfig {
   table: string
   /** Only these columns. */
   columns?: string[]
-  /** A column that only grows: reads take what came since the last. */
+  /** A column that only grows: each read takes the rows since the last one. */
   cursor?: string
-  /** What becomes of a value that no file can hold. */
+  /** What happens to a value that no file can hold. */
   unrepresentable?: Unrepresentable
-  /** About so many bytes of the table are read at a time. */
+  /** About this many bytes of the table are read at a time. */
   part_bytes?: number
 }

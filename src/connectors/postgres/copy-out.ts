@@ -1,7 +1,7 @@
 /**
- * `COPY ... TO STDOUT` as a stream of its bytes. The server sends each row in a message of its own; the five
- * bytes before each are cut out where the rows lie, in one pass over what the socket read, and nothing is
- * made per row (pg-copy-streams makes two objects, half of the CPU of a read). Messages as in
+ * `COPY ... TO STDOUT` as a stream of its bytes. The server sends each row in its own message. The five bytes
+ * before each are removed in place, in one pass over the socket's data, without creating anything per row
+ * (pg-copy-streams creates two objects, half of the CPU time of a read). Messages as in
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY.
  */
 import { isUtf8 } from 'node:buffer'
@@ -11,42 +11,45 @@ import type pg from 'pg'
 const HEADER_BYTES = 5
 const COPY_DATA = 0x64
 const COPY_DONE = 0x63
-/** What may come before and between rows: CopyOutResponse, notices, settings that changed, notifications. */
+/**
+ * Messages that may come before and between rows: CopyOutResponse, notices, changed settings, notifications.
+ */
 const PASSED_OVER = new Set([0x48, 0x4e, 0x53, 0x41])
-/** A short row is moved faster byte by byte than by a call. */
+/** Moving a short row byte by byte is faster than a call. */
 const SHORT_BYTES = 96
-/** What waits for a reader before the socket is paused. */
+/** The socket pauses when this much waits for a reader. */
 const WAITING_BYTES = 1024 * 1024
 
-/** Which rows do not go the way of the others, and where to. */
+/** Rows that take another way than the others, and their destination. */
 export interface Diversion {
-  /** What a row begins with that only looks like one. */
+  /** How a row begins that is not really a row. */
   mark?: Buffer
   onMarked?(row: Buffer): void
-  /** A row of more bytes. */
+  /** Larger rows are diverted. */
   largeBytes?: number
   onLarge?(row: Buffer): void
   /**
-   * Given for a server that does not check its texts: takes a row that is not UTF-8. Each row is looked at
-   * then.
+   * Given if the server does not check its texts: takes a row that is not UTF-8. Each row is then checked.
    */
   onBroken?(row: Buffer): void
 }
 
-/** Cuts the content of messages out of what a socket reads, chunk after chunk. */
+/** Extracts the content of messages from the data of a socket, chunk after chunk. */
 export interface Unframer {
   /**
-   * The rows in a chunk, which lie in the chunk's own memory from then on; and, once the copy is over, what
-   * follows: the end that the server told, or a message that is not a copy's, from its first byte.
+   * The rows in a chunk, moved together in its own memory. Once the copy is over, also what follows: the end
+   * from the server, or another message, from its first byte.
    */
   rows(chunk: Buffer): { rows: Buffer; after: Buffer | undefined }
 }
 
-/** Of a message that goes on: its bytes are moved to the others, kept for the diversion, or left out. */
+/** For a message that continues: its bytes are moved to the others, kept for the diversion, or dropped. */
 type Way = 'row' | 'aside' | 'none'
 
 export function createUnframer(diversion: Diversion = {}): Unframer {
-  /** Of a message that goes on in the next chunk: what is left of it, or the bytes of its beginning. */
+  /**
+   * For a message that continues in the next chunk: the rest of its length, or the bytes of its beginning.
+   */
   let left = 0
   let way: Way = 'none'
   let beginning = Buffer.alloc(0)
@@ -95,16 +98,16 @@ const rowsOf = (chunk: Buffer, kept: number, aside: AsideRows): Buffer =>
   aside.andWhole(chunk.subarray(0, kept))
 
 interface AsideRows {
-  /** So many bytes of a row must be there before it is said where it goes. */
+  /** How many bytes of a row are needed to decide its way. */
   peekBytes: number
   isAside(chunk: Buffer, at: number, size: number): boolean
-  /** Bytes of a row that goes aside, and how many are still to come. */
+  /** Bytes of a diverted row, and how many are still to come. */
   take(bytes: Buffer, left: number): void
-  /** With the rows that went aside and came back. */
+  /** With diverted rows that came back. */
   andWhole(rows: Buffer): Buffer
 }
 
-/** Rows that are gathered whole before they are judged. */
+/** Collects rows completely before it judges them. */
 function createAside({ mark, onMarked, largeBytes = Infinity, onLarge, onBroken }: Diversion): AsideRows {
   const [first, second] = mark ?? [-1, -1]
   let pieces: Buffer[] = []
@@ -144,13 +147,13 @@ function move(chunk: Buffer, from: number, to: number, length: number): void {
 type Handler = (chunk: Buffer) => void
 
 /**
- * For `client.query`: runs the statement and gives the bytes of its rows. Fails as a query of the client
- * does; whoever leaves early ends the client.
+ * For `client.query`: runs the statement and returns the bytes of its rows. It fails like a query of the
+ * client. Leaving early ends the client.
  */
 export function copyOut(statement: string, diversion: Diversion = {}): Readable & pg.Submittable {
   const unframer = createUnframer(diversion)
   let socket: pg.Connection['stream'] | undefined
-  /** What takes rows aside may fail, on a full disk say; nobody would catch it here. */
+  /** The receiver of diverted rows may fail, for example on a full disk; nobody would catch it here. */
   const unframed = (chunk: Buffer): ReturnType<Unframer['rows']> => {
     try {
       return unframer.rows(chunk)
@@ -163,7 +166,7 @@ export function copyOut(statement: string, diversion: Diversion = {}): Readable 
   return Object.assign(stream, {
     submit(connection: pg.Connection): void {
       const on = connection.stream
-      // The client's own reader waits until the copy is over: it would make an object of each row.
+      // The client's own reader waits until the copy is over: it would create an object for each row.
       const [theirs] = on.listeners('data') as Handler[]
       const ours: Handler = (chunk) => {
         const { rows, after } = unframed(chunk)

@@ -1,6 +1,6 @@
 /**
- * Which table a source means, its columns and about how many rows it has; nothing of it runs what a view or a
- * function would.
+ * Finds the table of a source, its columns and its approximate number of rows, without running a view or a
+ * function.
  */
 import pg from 'pg'
 import { failure } from '../../core/errors.ts'
@@ -11,9 +11,9 @@ import { postgresColumn, type PostgresColumn } from './file-type.ts'
 
 export interface Relation {
   oid: string
-  /** As it stands in statements. */
+  /** As in statements. */
   written: string
-  /** Its rows know the transaction that wrote them: a table, or one in partitions. */
+  /** Its rows know the transaction that wrote them: a table, or a partitioned one. */
   hasTransactions: boolean
   estimatedRows: number
 }
@@ -24,7 +24,7 @@ export interface TableConfig {
   columns?: string[]
 }
 
-/** Throws `source_not_found` with names that are near. */
+/** Throws `source_not_found` with similar names. */
 export async function findRelation(
   client: pg.Client,
   { database, table }: TableConfig,
@@ -50,7 +50,7 @@ const FIND = `SELECT c.oid::text AS oid, c.oid::regclass::text AS written,
   FROM unnest($1::text[]) WITH ORDINALITY AS n (name, place) JOIN pg_class c ON c.oid = to_regclass(n.name)
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY n.place LIMIT 1`
 
-/** What the planner thinks: counting would run a view once more, and read a large table to its end. */
+/** The planner's estimate: counting would run a view once more, and read a large table to its end. */
 async function plannedRows(client: pg.Client, relation: string): Promise<number> {
   const {
     rows: [row],
@@ -77,7 +77,7 @@ async function notFound(client: pg.Client, table: string, at: string): Promise<E
   return failure('source_not_found', { address: at, what: `table ${table} that this user can see`, known })
 }
 
-/** With domains by what they are domains of. */
+/** Replaces domains by their base types. */
 const COLUMNS = `WITH RECURSIVE base AS (
     SELECT attnum, attname, atttypid AS type, atttypmod AS modifier FROM pg_attribute
       WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
@@ -87,8 +87,8 @@ const COLUMNS = `WITH RECURSIVE base AS (
   FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype <> 'd' ORDER BY attnum`
 
 /**
- * The columns to read, in their order. Throws `source_not_found` for one that is not there, `source_failed`
- * for two of one name.
+ * The columns to read, in order. Throws `source_not_found` for a missing one, `source_failed` for two of one
+ * name.
  */
 export async function describeColumns(
   client: pg.Client,

@@ -1,11 +1,10 @@
-/** What a PostgreSQL server answers, and what becomes of its connection, in the words of our error table. */
+/** Turns answers of a PostgreSQL server, and failures of its connection, into errors of our table. */
 import pg from 'pg'
 import { failure, reasonOf } from '../../core/errors.ts'
 import { tlsError } from '../database-tls.ts'
 import { isConnectionLost } from '../table-source.ts'
 
-/** What failed while rows were read, by the table of errors. */
-/** What failed while rows were read. */
+/** The error of a failure while rows were read. */
 export function readError(error: unknown, at: string): Error {
   if (isConnectionLost(error))
     return failure('source_unreachable', { address: at, reason: reasonOf(error) }, error)
@@ -14,7 +13,7 @@ export function readError(error: unknown, at: string): Error {
     : (error as Error)
 }
 
-/** What failed before there was a connection. */
+/** The error of a failure before there was a connection. */
 export function connectError(error: unknown, at: string): Error {
   const { code } = error as { code?: string }
   const reason = reasonOf(error)

@@ -1,8 +1,8 @@
-/** What each type of PostgreSQL is in a file, and which of its values such a type cannot hold. */
+/** The types of PostgreSQL in a file, and the values that such a type cannot hold. */
 import pg from 'pg'
 import type { SourceColumn, Unrepresentable } from '../table-source.ts'
 
-/** DuckDB's type, the rule that is broken by a value it cannot hold, and SQL that finds such values. */
+/** DuckDB's type, the rule that a value breaks if the type cannot hold it, and SQL that finds such values. */
 export interface FileType {
   duckType: string
   rule?: string
@@ -10,7 +10,7 @@ export interface FileType {
 }
 
 const beyondFinite = (column: string): string => `${column} >= 'Infinity' OR ${column} <= '-Infinity'`
-/** Infinity, years before 1 and after 9999: of files, no other reader could show them. */
+/** Infinity, years before 1 and after 9999: no other reader of the file could show them. */
 const isOutside = (from: string, to: string) => (column: string) =>
   `${column} < '${from}' OR ${column} > '${to}'`
 const MOMENTS = isOutside('0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999+00')
@@ -20,7 +20,7 @@ const PLAIN: Record<string, FileType> = {
   integer: { duckType: 'INTEGER' },
   bigint: { duckType: 'BIGINT' },
   boolean: { duckType: 'BOOLEAN' },
-  // NaN is above infinity in PostgreSQL's order.
+  // In PostgreSQL's order, NaN is above infinity.
   real: { duckType: 'FLOAT', rule: 'type.double', isOdd: beyondFinite },
   'double precision': { duckType: 'DOUBLE', rule: 'type.double', isOdd: beyondFinite },
   date: { duckType: 'DATE', rule: 'type.date', isOdd: isOutside('0001-01-01', '9999-12-31') },
@@ -31,15 +31,15 @@ const PLAIN: Record<string, FileType> = {
 const MOST_DIGITS = 38
 
 /**
- * `type` as `format_type` names it, domains by their base. What has no equal that all readers know (times of
- * day and uuid too: Spark refuses files that have them) stays the text that PostgreSQL gives.
+ * `type` as `format_type` names it, with domains replaced by their base. A type without an equivalent for all
+ * readers (also times of day and uuid: Spark refuses files with them) stays PostgreSQL's text.
  */
 export function fileType(type: string): FileType {
   const plain = PLAIN[type.replace(/\(\d+\)/, '')]
   if (plain !== undefined) return plain
   const numeric = /^numeric\((\d+),(-?\d+)\)$/.exec(type)
   if (numeric === null) return { duckType: 'VARCHAR' }
-  // numeric(2,5) holds five digits behind the point, of which three are zeros; numeric(2,-3) whole thousands.
+  // numeric(2,5) holds five digits after the point, three of them zeros; numeric(2,-3) holds whole thousands.
   const [precision, scale] = [Number(numeric[1]), Number(numeric[2])]
   const width = scale < 0 ? precision - scale : Math.max(precision, scale)
   if (width > MOST_DIGITS) return { duckType: 'VARCHAR' }
@@ -57,7 +57,7 @@ export interface PostgresColumn extends SourceColumn {
   isOdd?: (column: string) => string
 }
 
-/** A column in a file, whose values are all there as text when the source says so. */
+/** A column in a file. All its values are text if the source asks for it. */
 export function postgresColumn(name: string, type: string, treatment: Unrepresentable): PostgresColumn {
   const known = fileType(type)
   const plain = { name, type, place: 0, hex: type === 'bytea' }
@@ -71,15 +71,15 @@ export function postgresColumn(name: string, type: string, treatment: Unrepresen
 
 export interface SelectList {
   sql: string
-  /** Where each column stands in the rows that come. */
+  /** The position of each column in the rows of the stream. */
   places: number[]
 }
 
-/** Of a row that is not taken, no more is kept. */
+/** No more text of a rejected row is kept. */
 const MOST_ROW_TEXT = 65_536
 const MOST_VALUE_TEXT = 1_000
 
-/** Whether any value of these columns may make its row a reject. */
+/** Whether a value of these columns may cause a reject. */
 export function mayReject(columns: PostgresColumn[], treatment: Unrepresentable): boolean {
   return treatment === 'reject' && columns.some((column) => column.isOdd !== undefined)
 }
@@ -88,7 +88,7 @@ const written = (column: PostgresColumn): string => `t.${pg.escapeIdentifier(col
 
 export const oddness = (column: PostgresColumn): string => column.isOdd?.(written(column)) ?? 'false'
 
-/** The columns of a query as they are, without what no file can hold. */
+/** The unchanged columns of a query, without values that no file can hold. */
 export function plainList(columns: PostgresColumn[], treatment: Unrepresentable): SelectList {
   const value = (column: PostgresColumn): string =>
     column.isOdd === undefined || treatment !== 'null'
@@ -98,10 +98,9 @@ export function plainList(columns: PostgresColumn[], treatment: Unrepresentable)
 }
 
 /**
- * The columns of a query whose rows may carry word of something else: the first column is text, and instead
- * of a value it has the mark and a JSON array when the row has an odd value: which column, the value, the
- * row. The server looks for such values itself, one comparison or two for each; columns that can have none
- * cost nothing.
+ * The columns of a query whose rows may carry a message instead: the first column is text, and for a row with
+ * an odd value it has the mark and a JSON array (which column, the value, the row) instead of its value. The
+ * server itself looks for such values, with one comparison or two for each; columns without any cost nothing.
  */
 export function markedList(columns: PostgresColumn[], treatment: Unrepresentable, mark: string): SelectList {
   const odd = treatment === 'reject' ? columns.filter((column) => column.isOdd !== undefined) : []
@@ -130,14 +129,14 @@ export function markedList(columns: PostgresColumn[], treatment: Unrepresentable
 
 const isPadded = ({ type }: PostgresColumn): boolean => /^(character(\(|$)|bpchar)/.test(type)
 
-/** A cast of char(n) to text would take its blanks away. */
+/** A cast of char(n) to text would drop its blanks. */
 function textOf(column: PostgresColumn, value: string): string {
   return isPadded(column)
     ? `CASE WHEN ${value} IS NOT NULL THEN format('%s', ${value}) END`
     : `(${value})::text`
 }
 
-/** The column that is cheapest as text: one that is text, a whole number, any other. */
+/** The column that is cheapest as text: a text, else an integer, else any other. */
 function carrierOf(columns: PostgresColumn[]): number {
   const costs = columns.map((column): number => {
     if (isPadded(column)) return 3

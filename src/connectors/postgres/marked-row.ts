@@ -1,4 +1,4 @@
-/** Rows that carry word of something else than a row: what they begin with, and what they say. */
+/** Rows that carry a message instead of values: how they begin, and their content. */
 import { randomBytes } from 'node:crypto'
 import { failure } from '../../core/errors.ts'
 import type { RejectedRow } from '../table-source.ts'
@@ -7,17 +7,17 @@ import type { PostgresColumn } from './file-type.ts'
 export interface Mark {
   /** In SQL, without quotes. */
   text: string
-  /** As such a row begins: what follows has quotes in it, so that CSV puts the whole in quotes. */
+  /** The beginning of such a row: quotes follow, so CSV quotes the whole field. */
   bytes: Buffer
 }
 
-/** No value begins with it: it is drawn anew for each read. */
+/** No value begins with it: it is random for each read. */
 export function createMark(): Mark {
   const text = `\u0001${randomBytes(16).toString('hex')}`
   return { text, bytes: Buffer.from(`"${text}`) }
 }
 
-/** What the row's first field says behind the mark. */
+/** The content of the row's first field after the mark. */
 export function saidBy(row: Buffer, { bytes }: Mark): unknown[] {
   const text = row.toString('utf8', bytes.length)
   const field = /^(?:[^"]|"")*/.exec(text)?.[0] ?? ''

@@ -1,15 +1,15 @@
-/** What a user writes for a table of PostgreSQL, and which names it can mean. */
+/** The notations of a table name in PostgreSQL, and the names that they can mean. */
 
-/** PostgreSQL cuts longer names silently, so that they would mean another table. */
+/** PostgreSQL silently truncates longer names, so they would mean another table. */
 const MOST_NAME_BYTES = 63
 
-/** A name as its parts: `["schema", "table"]`, or `["table"]`. */
+/** The parts of a name: `["schema", "table"]`, or `["table"]`. */
 export type TableName = string[]
 
 /**
- * What `text` can mean, the likeliest first. Parts lie between dots; one that begins with a quote ends with
- * one, and a doubled quote in it is a quote. Without quotes, every letter counts as it is, and dots may
- * belong to a name: `a.b` is table `b` of schema `a`, or else the table `a.b`.
+ * The names that `text` can mean, the likeliest first. Dots separate parts. A part that starts with a quote
+ * ends with one, and a doubled quote inside is a quote. Without quotes, every letter counts as written, and
+ * dots may belong to a name: `a.b` is table `b` of schema `a`, or else the table `a.b`.
  */
 export function namesMeantBy(text: string, database?: string): TableName[] {
   const parsed = partsOf(text)
@@ -22,7 +22,7 @@ export function namesMeantBy(text: string, database?: string): TableName[] {
     found.push([text.slice(0, at), text.slice(at + 1)], [halves[0]?.[0] ?? '', text.slice(at + 1)])
     if (halves[1]?.length === 1) found.push([text.slice(0, at), halves[1][0]])
   }
-  // Without quotes PostgreSQL itself takes small letters.
+  // Without quotes, PostgreSQL itself uses lower case.
   if (inThis !== undefined && !text.includes('"')) found.push(inThis.map((part) => part.toLowerCase()))
   const usable = found.filter((name) => name.length <= 2 && name.every(isName))
   return usable.filter((name, i) => usable.findIndex((other) => other.join('\0') === name.join('\0')) === i)
@@ -32,9 +32,7 @@ function isName(part: string): boolean {
   return part !== '' && Buffer.byteLength(part) <= MOST_NAME_BYTES
 }
 
-/**
- * Undefined for what is not written by the grammar: a quote that does not end, or text behind one that does.
- */
+/** Undefined for an invalid notation: an unclosed quote, or text after a closing one. */
 function partsOf(text: string): string[] | undefined {
   const parts: string[] = []
   for (let at = 0; ; at += 1) {

@@ -1,13 +1,13 @@
-/** A table on disk in ranges of its pages, which can be read beside each other. */
+/** Divides a table on disk into ranges of its pages, which can be read in parallel. */
 import type pg from 'pg'
 import { PART_BYTES } from '../table-source.ts'
 import type { Relation } from './describe.ts'
 
 export interface Pages {
-  /** `OID:FROM-TO`, in pages; the last of a table has no end: the table grows. */
+  /** `OID:FROM-TO`, in pages. The last range of a table has no end: the table grows. */
   parts: string[]
   relations: Map<string, string>
-  /** Changes when one of the tables is written anew. */
+  /** Changes if one of the tables is rewritten. */
   files: string
 }
 
@@ -20,7 +20,7 @@ interface Leaf {
   readable: boolean
 }
 
-/** The table itself, or the leaves of a partitioned one whose rows are all this user's to read. */
+/** The table itself, or the leaves of a partitioned one, if this user may read all their rows. */
 const ON_DISK = `WITH c AS (SELECT * FROM pg_class WHERE oid = $1::oid), leaves AS (
   SELECT oid FROM c WHERE relkind IN ('r', 'm')
     AND NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = c.oid)
@@ -34,8 +34,8 @@ const ON_DISK = `WITH c AS (SELECT * FROM pg_class WHERE oid = $1::oid), leaves 
   FROM leaves JOIN pg_class l USING (oid) ORDER BY l.oid`
 
 /**
- * Undefined for what has no pages of its own (views, inherited tables), and for servers before 14: those read
- * all for each range.
+ * Undefined for relations without their own pages (views, inherited tables), and for servers before 14: those
+ * read all pages for each range.
  */
 export async function pagesOf(
   client: pg.Client,

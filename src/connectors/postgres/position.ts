@@ -1,27 +1,30 @@
-/** Where an incremental read begins and ends. */
+/** Where an incremental read starts and ends. */
 import pg from 'pg'
 import { failure } from '../../core/errors.ts'
 import type { Relation } from './describe.ts'
 import { fileType, type PostgresColumn } from './file-type.ts'
 
-/** Where an incremental read goes on. */
+/** Where an incremental read continues. */
 export interface PostgresCursor {
   value: string
-  /** pg_current_snapshot() of the read: what it did not see is new, whatever its cursor value. */
+  /** pg_current_snapshot() of the read: rows that it did not see are new, whatever their cursor value. */
   snapshot: string
   /**
-   * Oids of the tables that were read so far (a partitioned one has many): all rows of another one are new,
-   * whatever their cursor values and transactions. Earlier versions did not keep them.
+   * OIDs of the tables that were read so far (a partitioned one has many): all rows of another table are new,
+   * whatever their cursor values and transactions. Earlier versions did not store them.
    */
   tables?: string[]
 }
 
 export interface Position {
-  /** Behind `FROM relation t`. */
+  /** Follows `FROM relation t`. */
   where: string
-  /** Valid when everything is read. */
+  /** Valid when everything has been read. */
   cursor(): PostgresCursor | undefined
-  /** Of what is run once only: an expression over its rows that says where they end, and who is told. */
+  /**
+   * For a view, which runs only once: an expression over its rows that tells where they end, and a callback
+   * for it.
+   */
   asView?: boolean
   greatest?: string
   onGreatest?(said: unknown[]): void
@@ -33,7 +36,7 @@ interface CursorConfig {
 }
 
 /**
- * Whether a snapshot did not see the row's transaction. xmin has 32 bits; it is taken as the newest such
+ * Whether a snapshot did not see the row's transaction. xmin has 32 bits; it stands for the newest such
  * number that is not in the future.
  */
 export function isLate(snapshot: string): string {
@@ -57,9 +60,8 @@ interface Ends {
 }
 
 /**
- * Tables whose rows the relation has, and those of before that are still there: a partition that was taken
- * out may come back. As the read's own snapshot sees them, so that one that comes meanwhile is left to the
- * next read.
+ * Tables with rows of the relation, and earlier ones that still exist: a detached partition may come back. As
+ * the read's own snapshot sees them, so a table that appears meanwhile is left to the next read.
  */
 const TABLES = `WITH RECURSIVE parts AS (
     SELECT $1::oid AS oid
@@ -71,16 +73,16 @@ const TABLES = `WITH RECURSIVE parts AS (
 const listed = (oids: string[]): string => `${pg.escapeLiteral(`{${oids.join(',')}}`)}::oid[]`
 
 /**
- * Rows above the last cursor value, those at or below it whose transactions the last read could not see, and
- * those of tables that it did not read: a table may take another's name, and a partition come with rows of
- * long ago. Throws for a server that is behind the one that was read last.
+ * Rows above the last cursor value, rows at or below it whose transactions the last read could not see, and
+ * rows of tables that it did not read: a table may take another's name, and a partition may come with old
+ * rows. Throws if the server is behind the one that was read last.
  */
 export async function positionOf(
   client: pg.Client,
   config: CursorConfig,
   { columns, relation, since }: Read,
 ): Promise<Position> {
-  // A draft of a view takes what comes first and goes on nowhere.
+  // A draft of a view takes the first rows and does not continue.
   if (config.cursor === undefined || !relation.hasTransactions) return { where: '', cursor: () => undefined }
   const column = `t.${pg.escapeIdentifier(cursorColumn(config, columns).name)}`
   const xmax = (snapshot: string): string => `pg_snapshot_xmax(${snapshot})`
@@ -109,7 +111,7 @@ interface Tables {
   earlier: string[]
 }
 
-/** A transaction's number tells nothing on a server whose count has gone back. */
+/** The number of a transaction means nothing on a server whose counter has gone back. */
 const BEHIND =
   'the server has had fewer transactions than when it was read last: it is a copy that lags behind, or was ' +
   'restored or set up anew; in the second case, delete the job and create it again to read all rows'
@@ -122,8 +124,8 @@ function whereOf(column: string, since: PostgresCursor | undefined, own: string[
 }
 
 /**
- * Of a view, rows above the last cursor value; its rows have no transactions that could tell what committed
- * late. Where they end is said by the same statement that gives them, because asking before would run the
+ * For a view: rows above the last cursor value. Its rows have no transactions that could tell what committed
+ * late. The statement that returns the rows also tells where they end, because a separate query would run the
  * view twice.
  */
 export function viewPosition(

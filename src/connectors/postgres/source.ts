@@ -1,7 +1,7 @@
 /**
- * A table of PostgreSQL as CSV text in a stream (`COPY ... TO STDOUT`), with the types it has. Reads are of
- * one snapshot; incremental ones take what is new by the declared cursor column and what committed late, told
- * by the transaction that wrote each row.
+ * A table of PostgreSQL as a stream of CSV text (`COPY ... TO STDOUT`), with its types. Each read uses one
+ * snapshot. Incremental reads take new rows by the declared cursor column, and rows that committed late,
+ * which they detect by the transaction that wrote each row.
  */
 import { isIP } from 'node:net'
 import pg from 'pg'
@@ -32,11 +32,11 @@ export type { PostgresCursor } from './position.ts'
 interface Connection {
   client: pg.Client
   at: string
-  /** The server takes texts as they come: SQL_ASCII. */
+  /** The server accepts any bytes as text: SQL_ASCII. */
   isUnchecked: boolean
 }
 
-/** What is read, how: found out once, by the first connection. */
+/** What to read, and how: determined once, by the first connection. */
 interface Reading {
   columns: PostgresColumn[]
   relation: Relation
@@ -47,9 +47,9 @@ interface Reading {
 }
 
 /**
- * `address`: where to connect, checked by the caller; `host` of the config is the name that TLS checks. A
- * full read of a table on disk is cut into ranges of its pages; all connections read the snapshot that the
- * first one exported.
+ * `address`: the address to connect to, checked by the caller. `host` of the config is the name for TLS. A
+ * full read of a table on disk is divided into ranges of its pages. All connections read the snapshot that
+ * the first one exported.
  */
 export async function readPostgres(
   config: PostgresConfig,
@@ -118,8 +118,8 @@ async function momentOf(client: pg.Client, isShared: boolean): Promise<Moment> {
 }
 
 /**
- * Versions of rows that both moments see are a part of what the earlier one saw: with as many as it had, and
- * none that is new, they are the same.
+ * Row versions that both moments see are a subset of what the earlier one saw. So if there are as many, and
+ * none is new, they are the same.
  */
 async function versionsIn(
   client: pg.Client,
@@ -161,7 +161,7 @@ async function prepare(
   }
 }
 
-/** One statement: what a view does is done once, whatever is asked of its rows. */
+/** One statement: a view runs once, whatever is asked of its rows. */
 function copyOf(
   { list, position, mark, columns, isUnchecked }: Reading,
   from: string,
@@ -173,12 +173,12 @@ function copyOf(
       ? plain
       : `WITH seen AS MATERIALIZED (SELECT * FROM ${from}) SELECT ${list} FROM seen t UNION ALL
       SELECT '${mark.text}' || ${position.greatest}::text${', NULL'.repeat(columns.length - 1)} FROM seen t`
-  // A server that does not check texts would end the whole at the first that is none.
+  // If the server does not check texts, the first invalid one would end the whole read.
   const encoding = isUnchecked ? 'SQL_ASCII' : 'UTF8'
   return `COPY (${query}) TO STDOUT (FORMAT csv, HEADER false, NULL '${NULL_TEXT}', ENCODING '${encoding}')`
 }
 
-/** Where rows go that are none, or cannot go with the others. */
+/** The way of rows that are no rows, or that cannot go with the others. */
 function diversionOf({ columns, position, mark, isUnchecked }: Reading, aside: Aside): Diversion {
   return {
     mark: mark.bytes,
@@ -223,7 +223,7 @@ async function connect(config: PostgresConfig, login: DatabaseLogin, address: st
   await client.connect().catch((error: unknown) => {
     throw connectError(error, at)
   })
-  // One question and one answer: where the way is long, each costs as much as many rows.
+  // One request and one answer: over a long distance, each costs as much as many rows.
   const asked = [
     ...SETTINGS.map((setting) => `SET ${setting}`),
     "SELECT current_setting('server_encoding') AS encoding",
@@ -239,7 +239,7 @@ async function sameSnapshot(connection: Connection, exported: string): Promise<C
   return connection
 }
 
-/** The host stands in the certificate, not the address that was found for it. */
+/** The certificate names the host, not its resolved address. */
 function sslOptions({ mode, ca }: DatabaseTls, host: string): pg.ClientConfig['ssl'] {
   if (mode === 'disable') return false
   const name = isIP(host) === 0 ? { host, servername: host } : { host }

@@ -1,7 +1,7 @@
 /**
- * Delivers events to the URLs that tenants gave: in order, each at least once (the delivery's number is the
- * event's, so that a receiver can tell a second time), signed when the webhook has a secret. A receiver that
- * fails is tried again with growing pauses.
+ * Delivers events to the URLs of tenants: in order, each at least once, signed if the webhook has a secret.
+ * The number of a delivery is that of its event, so a receiver can detect a repetition. A receiver that fails
+ * is retried with growing pauses.
  */
 import { pause } from '../../core/waiting.ts'
 import { failure, reasonOf } from '../../core/errors.ts'
@@ -14,8 +14,8 @@ import { needMailer } from '../../net/mail.ts'
 import { postEvent } from '../../net/webhook-post.ts'
 
 /**
- * `hooks`: how many are delivered to at once, and `ofTenant` of one tenant: receivers of one that are slow
- * must not keep those of others waiting.
+ * `hooks`: how many webhooks get deliveries at once; `ofTenant`: how many of one tenant. Slow receivers of
+ * one tenant must not delay those of others.
  */
 const DELIVERY = {
   hooks: 100,
@@ -29,16 +29,15 @@ const DELIVERY = {
 
 export interface Deliveries {
   /**
-   * Begins with the webhooks for which something is there, those that are furthest behind first, but for
-   * those that are still at it. Resolves when what it began has ended, with the number of events that were
-   * delivered.
+   * Starts deliveries of the webhooks that have events, those furthest behind first, except those that are
+   * still busy. Resolves when these deliveries have ended, with the number of delivered events.
    */
   round(): Promise<number>
-  /** Breaks off what is under way; what no receiver took is delivered again. */
+  /** Aborts deliveries under way. What no receiver accepted is delivered again. */
   stop(): Promise<void>
 }
 
-/** `failed` is told when what happened could not be noted. */
+/** `failed` is called if a result could not be recorded. */
 export function createDeliveries(context: Context, failed: (error: unknown) => void): Deliveries {
   const stopping = new AbortController()
   const busy = new Map<string, Promise<number>>()
@@ -71,7 +70,7 @@ export function createDeliveries(context: Context, failed: (error: unknown) => v
     async stop() {
       stopping.abort()
       await looking?.catch(() => undefined)
-      // A mail cannot be broken off: its server may take its time.
+      // A mail cannot be aborted: its server may take its time.
       await Promise.race([Promise.all(busy.values()), pause(DELIVERY.stopMs, { keepsProcess: false })])
     },
   }
@@ -92,7 +91,7 @@ async function deliver(
     limit: DELIVERY.events,
   })
   if (events.length === 0) return 0
-  // What lies behind the last of a part is not looked at yet; when it was not a whole part, all of it was.
+  // Events after the last of a part have not been read yet. If the part is not full, there are none.
   const end = events.length < DELIVERY.events ? through : idOf(events[events.length - 1])
   const taken: Taken = { done: hook.next_event_id, count: 0 }
   try {
@@ -107,7 +106,7 @@ async function deliver(
     })
   } catch (error) {
     const pauseMs = Math.min(DELIVERY.longestPauseMs, 1_000 * 2 ** hook.failures)
-    // What a stop broke off did not fail.
+    // A delivery that a stop aborted did not fail.
     const failed = stopping.aborted
       ? {}
       : {
@@ -120,7 +119,7 @@ async function deliver(
   return taken.count
 }
 
-/** How far a receiver came, also when it fails on the way. */
+/** How far a receiver got, even if it fails on the way. */
 interface Taken {
   done: bigint
   count: number
@@ -128,14 +127,17 @@ interface Taken {
 
 interface Part {
   events: Record<string, unknown>[]
-  /** What is done with once all of them are taken. */
+  /** The number to record once all of these events are accepted. */
   end: bigint
   stopping: AbortSignal
 }
 
 const idOf = (event: Record<string, unknown>): bigint => BigInt(String(event.event_id))
 
-/** One after the other; `taken` goes along, so that it is known when one throws. */
+/**
+ * Sends one after the other. `taken` is updated on the way, so that the caller knows it when a delivery
+ * throws.
+ */
 async function postEach(
   context: Context,
   hook: DueWebhook,
@@ -149,19 +151,19 @@ async function postEach(
       id: String(event.event_id),
       name: String(event.event),
       key,
-      // An operator may have things told to this machine itself.
+      // An operator may send events to this machine itself.
       anywhere: hook.tenant_id === null,
       policy: egressPolicy(settings()),
       stopping,
     })
     taken.count += 1
     taken.done = taken.count === events.length ? end : idOf(event)
-    // A slow receiver goes on in the next round: what it took is noted before it gets much more.
+    // A slow receiver continues in the next round: record what it accepted before it gets much more.
     if (performance.now() - begun > DELIVERY.turnMs) break
   }
 }
 
-/** What signs the deliveries; undefined when the webhook names no secret. */
+/** The key that signs the deliveries. Undefined if the webhook names no secret. */
 async function keyOf(
   { secrets }: Context,
   { tenant_id: tenantId, secret_name: name }: DueWebhook,

@@ -1,4 +1,4 @@
-/** Tells when the disk of the home is nearly full, before a job or the database meets its end. */
+/** Reports when the disk of the home is nearly full, before a job or the database fails. */
 import { statfs } from 'node:fs/promises'
 import { record } from '../../state/events.ts'
 import type { Context } from '../context.ts'
@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 const WATCH = { leastShare: 0.05, mostBytes: 10 * 1024 ** 3, againMs: 6 * 3_600_000 }
 
 /**
- * Records `service.disk_low` when less than 5 % of the disk and less than 10 GB are free; once, and again
+ * Records `service.disk_low` when less than 5 % of the disk and less than 10 GB are free: once, and again
  * every six hours.
  */
 export function createDiskWatch(

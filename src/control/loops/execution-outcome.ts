@@ -1,4 +1,6 @@
-/** What becomes of an execution whose process has ended: done, failed, cancelled, or tried again. */
+/**
+ * Decides what follows when the process of an execution ends: done, failed, cancelled, or another attempt.
+ */
 import { hostname } from 'node:os'
 import { ERRORS, type ErrorCode } from '../../core/errors.ts'
 import type { Receipt } from '../../executions/work.ts'
@@ -7,9 +9,9 @@ import type { Ending } from '../../state/runs/ending.ts'
 import { mib, reportOf, stopCauseOf, type Running, type StopCause } from './running-execution.ts'
 
 const ATTEMPTS = 3
-/** A stream that ran so long was well: its next restart comes at once. */
+/** A stream that ran this long was healthy, so its next restart comes at once. */
 const HEALTHY_MS = 600_000
-/** Pauses grow with this many restarts at most. */
+/** Pauses grow up to this number of restarts. */
 const RESTARTS_COUNTED = 7
 
 export type Outcome = Pick<Ending, 'outcome' | 'reason' | 'errorMessage' | 'receipt' | 'cursor' | 'tryAfter'>
@@ -27,7 +29,7 @@ export function outcomeOf(run: Running, now: Date): Outcome {
   if (cause !== undefined) return stopped(run, cause, requeued)
   const report = reportOf(run)
   if (report?.type === 'done') return { outcome: 'succeeded', receipt, cursor: report.cursor }
-  // A stream is never tried too often: it is restarted, with growing pauses unless it ran well for a while.
+  // A stream has no limit of attempts: it is restarted, with growing pauses unless it ran well for a while.
   const mayRetry = run.rolling !== undefined || claimed.attempt < ATTEMPTS
   if (report === undefined) {
     const reason = processDied(run)
@@ -39,7 +41,7 @@ export function outcomeOf(run: Running, now: Date): Outcome {
   return { outcome: 'failed', reason, errorMessage: report.message.slice(0, 2_000), receipt }
 }
 
-/** It was told to end. */
+/** The runner stopped it. */
 function stopped(
   run: Running,
   cause: StopCause,

@@ -1,4 +1,4 @@
-/** Starts one execution's process, with all it needs and nothing else. */
+/** Starts the process of one execution with everything that it needs and nothing else. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { getCompileCacheDir } from 'node:module'
@@ -18,14 +18,16 @@ import { keepStorage } from '../tenant-storage.ts'
 import type { FromChild, ToExecution } from '../../executions/work.ts'
 import { logPath } from '../execution-logs.ts'
 
-/** Each lane of a read holds one for its query; libuv's usual four would be the most that read at once. */
+/**
+ * Each lane of a read needs one thread for its query; with libuv's usual four, only four could read at once.
+ */
 const POOL_THREADS = 20
 
 const ENTRY = entryOf('execution-child')
 
 /**
- * What a database sends lies in buffers outside of V8's heap: with a small nursery they go before V8 counts
- * them as old and marks all of it (a tenth of our own CPU).
+ * Data from a database lies in buffers outside V8's heap. With a small nursery, V8 frees them before it
+ * counts them as old and marks all of them (a tenth of our CPU time).
  */
 export const EXECUTION_FLAGS = [
   '--max-old-space-size=512',
@@ -62,12 +64,11 @@ export async function startProcess(context: Context, claimed: Claimed): Promise<
 }
 
 /**
- * Of our own environment, what finding programs and names needs and nothing else: a tenant's job must not
- * read it.
+ * Of our environment, only what is needed to find programs and names: a tenant's job must not read the rest.
  */
 const HANDED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'NODE_EXTRA_CA_CERTS'] as const
 
-/** What it writes goes into the execution's log. */
+/** The output of the child goes into the log of the execution. */
 function forkChild(home: string, executionId: string): ChildProcess {
   const path = logPath(home, executionId)
   mkdirSync(dirname(path), { recursive: true })
@@ -97,7 +98,7 @@ function giveWay({ pid }: ChildProcess): void {
   }
 }
 
-/** What the job's SLA, its tenant's policy and its capacity let it take. */
+/** The limits of a run, by its job's SLA, its tenant's policy and its capacity. */
 function runLimits(claimed: Claimed, order: Order, quota: TenantLimits): Running['limits'] {
   const { max_runtime_minutes: most, max_freshness_seconds: freshness } = order.sla_requirements
   return {

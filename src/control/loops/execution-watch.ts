@@ -1,6 +1,6 @@
 /**
- * Watches what runs: the operating system measures it, and it is ended by name when it takes more memory,
- * time, disk or capacity than it may.
+ * Watches running executions: the operating system measures them. One that takes more memory, time, disk or
+ * capacity than its limit is ended, with the reason.
  */
 import { chargeOf, estimateOf } from '../../core/service/amounts.ts'
 import { SHARED } from '../../core/service/namespaces.ts'
@@ -13,7 +13,7 @@ import { rollOn } from './stream-slots.ts'
 import { keepStorage } from '../tenant-storage.ts'
 import { boundLog } from '../execution-logs.ts'
 
-/** Measures, and ends what takes more than it may. */
+/** Measures a run, and ends it if it exceeds a limit. */
 export function watch(context: Context, run: Running): void {
   const measured = run.child.pid === undefined ? undefined : measure(run.child.pid)
   const at = performance.now()
@@ -42,7 +42,7 @@ const AHEAD_OF_HOLD_MS = 5_000
 const outrunsHold = (run: Running): boolean =>
   unentered(run).bookedMicros + chargeOf(run.claimed.cpu_cores, AHEAD_OF_HOLD_MS) > run.held
 
-/** Bounds what a run writes: its log, and its tenant's folder. */
+/** Limits what a run writes: its log, and the folder of its tenant. */
 export async function watchDisk({ home, storage }: Context, run: Running): Promise<void> {
   const { execution_id: id, tenant_id: tenantId } = run.claimed
   const { quota } = run.limits
@@ -53,13 +53,13 @@ export async function watchDisk({ home, storage }: Context, run: Running): Promi
 }
 
 /**
- * Holds a tenth of the estimate more (ten core-minutes at least); when nothing is left, it stops or runs into
- * debt, as the tenant chose.
+ * Holds a tenth of the estimate more (at least ten core-minutes). If nothing is left, the run stops or goes
+ * into debt, by the tenant's policy.
  */
 async function holdMore(context: Context, run: Running): Promise<void> {
   const step = [estimateOf(1, 10), run.held / 10n].reduce((most, amount) => (amount > most ? amount : most))
   const before = run.held
-  // Counted at once, so that the next measure does not ask a second time.
+  // Count it at once, so that the next measurement does not hold it again.
   run.held += step
   const { execution_id: executionId, generation } = run.claimed
   const more = await context.gate

@@ -1,4 +1,4 @@
-/** What an execution's process is told to do: its job's settings, its logins, its limits and its folders. */
+/** The work order of an execution's process: its job's settings, logins, limits and folders. */
 import { mkdirSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -13,7 +13,7 @@ import { foreignVariable, settings, settingsFilePath } from '../../host/settings
 import { closedPaths } from '../../executions/tenant-paths.ts'
 import type { Work } from '../../executions/work.ts'
 
-/** What a claimed execution's job and tenant say when it starts, and what is booked for it. */
+/** The data of a claimed execution's job and tenant at its start, and its booking. */
 export interface Order {
   source_type: string
   source_config: Record<string, unknown>
@@ -21,7 +21,7 @@ export interface Order {
   cursor: Work['cursor']
   sla_requirements: SlaRequirements
   policy: TenantPolicy
-  /** Whether it goes on without an end; the draft of a stream is a run like any other. */
+  /** Whether the run has no end. The draft of a stream is a run like any other. */
   streams: boolean
   estimated_minutes: number
   holds: { amount: string }[]
@@ -45,7 +45,7 @@ export async function orderOf({ gate }: Context, claimed: Claimed): Promise<Orde
 
 export const memoryBytesOf = (claimed: Claimed): number => claimed.memory_gb * 1024 ** 3
 
-/** Makes the folders that it works in, too: what an attempt before it left there is taken over. */
+/** Also creates the folders of the work. It takes over what an earlier attempt left there. */
 export async function workOf(context: Context, claimed: Claimed, order: Order): Promise<Work> {
   const { gate, home, secrets } = context
   const secretOf = async (config: Record<string, unknown>): Promise<Record<string, string> | undefined> =>

@@ -1,6 +1,6 @@
 /**
- * Models of how long jobs take, learned from this installation's executions, kept in a thread of their own
- * and renewed as it runs more.
+ * Models of how long jobs take, learned from the executions of this installation. They live in a separate
+ * thread and are renewed as more jobs run.
  */
 import { Worker } from 'node:worker_threads'
 import { LEAST_RUNS, type PastRun, type RunFeatures, type estimate } from '../../learning/estimate.ts'
@@ -9,7 +9,7 @@ import type { Db } from '../../state/database.ts'
 import { countPastRuns, readPastRuns } from '../../state/past-runs.ts'
 import { entryOf } from '../../host/package-root.ts'
 
-/** What the thread that learns (main/learn-worker.ts) is asked. */
+/** A request to the thread that learns (main/learn-worker.ts). */
 export type ToLearner = { id: number; source: SourceType } & (
   | { kind: 'learn'; runs: PastRun[] }
   | { kind: 'estimate'; features: RunFeatures; speed: number }
@@ -18,12 +18,12 @@ export type ToLearner = { id: number; source: SourceType } & (
 export type Estimated = ReturnType<typeof estimate>
 
 export interface Learner {
-  /** `speed`: of this machine against the one that the rules were measured on. */
+  /** `speed`: of this machine, relative to the one on which the rules were measured. */
   estimate(source: SourceType, features: RunFeatures, speed: number): Promise<Estimated>
   close(): Promise<void>
 }
 
-/** A tenth more runs than at the last time, and it learns again. */
+/** A source learns again when it has a tenth more runs than the last time. */
 const RENEW_AT = 1.1
 
 export function createLearner(db: Db): Learner {
@@ -58,7 +58,7 @@ export function createLearner(db: Db): Learner {
           runs,
           at: readPastRuns(db, source).then((past) => ask({ kind: 'learn', source, runs: past })),
         })
-        // The first time it is waited for; later the model of before answers meanwhile.
+        // The caller waits for the first model; later, the previous model answers until the new one is ready.
         if (before === undefined) await learned.get(source)?.at
       } else await before?.at
       return ask<Estimated>({ kind: 'estimate', source, features, speed })

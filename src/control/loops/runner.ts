@@ -1,7 +1,7 @@
 /**
- * The runner: claims executions whose time has come and runs each in a child process of its own, under a
- * lease. What they use is measured by the operating system; who uses too much memory or time is ended by
- * name. Several runners share one database.
+ * The runner: claims executions whose time has come and runs each in its own child process, under a lease.
+ * The operating system measures what they use. One that uses too much memory or time is ended, with the
+ * reason. Several runners share one database.
  */
 import { readdir, rm } from 'node:fs/promises'
 import { availableParallelism, hostname, totalmem } from 'node:os'
@@ -43,7 +43,7 @@ const RUNNER = {
 
 type Log = (event: Record<string, unknown>) => void
 
-/** One runner: who it is, what it runs, and where it says what went wrong. */
+/** One runner: its name, its running executions, and where it reports problems. */
 interface Runner {
   name: string
   context: Context
@@ -87,7 +87,7 @@ function reportFailure({ context, log }: Runner, event: string, error: unknown, 
   log({ level: 'warn', event, reason: reasonOf(error), ...more })
 }
 
-/** What a runner does now and then, each at its own pace. */
+/** The periodic chores of a runner, each at its own pace. */
 function choresOf(runner: Runner): () => Promise<void> {
   const { context, running } = runner
   const heartbeatDue = everyMs(RUNNER.heartbeatMs)
@@ -102,7 +102,7 @@ function choresOf(runner: Runner): () => Promise<void> {
       await refreshCapacity(context)
       await clearEnded(context)
     }
-    // Beside the loop: with many logs it takes longer than a lease may wait for its heartbeat.
+    // Runs beside the loop: with many logs, it takes longer than the heartbeat of a lease may be late.
     if (sweepDue())
       void dropOldLogs(context.home, context.retention, context.now().getTime())
         .then(() => dropLogsBeyond(context))
@@ -116,7 +116,7 @@ const machineOf = ({ name }: Runner): RunnerMachine => ({
   memoryGb: Math.max(1, Math.floor(totalmem() / 1024 ** 3)),
 })
 
-/** True at first, and whenever so long has passed since the last time. */
+/** True the first time, and whenever this much time has passed since the last time. */
 function everyMs(ms: number): () => boolean {
   let last = -Infinity
   return () => {
@@ -157,10 +157,10 @@ async function startClaimed(runner: Runner, wake: () => void): Promise<void> {
   }
 }
 
-/** Lets what runs end for a while, then gives the rest back to the queue. */
+/** Gives running executions some time to end, then returns the rest to the queue. */
 async function endAll(runner: Runner): Promise<void> {
   const { running } = runner
-  // A stream would go on for ever; it ends after a commit.
+  // A stream would not end: it stops after a commit.
   running.forEach((run) => run.rolling !== undefined && stop(run, 'handover'))
   const deadline = performance.now() + RUNNER.graceMs
   while (running.size > 0 && performance.now() < deadline) {
@@ -190,6 +190,8 @@ const NOTHING_USED: Used = { cpuMicros: 0n, memoryGbSeconds: 0n, bookedMicros: 0
 
 function progressOf(run: Running): Record<string, unknown> {
   // While use is being entered nothing stands beside it: a lost runner's use is what its last heartbeat says.
+  // While use is being recorded, send none with the heartbeat: the use of a lost runner is that of its last
+  // heartbeat.
   const used = isEntering(run) ? NOTHING_USED : unentered(run)
   const freshnessMs = run.progress?.freshnessMs
   return {
@@ -204,14 +206,14 @@ function progressOf(run: Running): Record<string, unknown> {
   }
 }
 
-/** Enters how a run ended, and does what follows from it. */
+/** Records how a run ended, and does what follows. */
 async function end(runner: Runner, run: Running): Promise<void> {
   const { context } = runner
   const { execution_id: executionId } = run.claimed
   run.endedMs = performance.now()
   failpoint('run.ended')
   await leaveAttempt(context.home, run.claimed)
-  // Who lost its lease leaves the end to the one that has it now.
+  // A runner that lost its lease leaves the end to the present holder.
   if (stopCauseOf(run) === 'lost') return
   const reported = BigInt(reportOf(run)?.cpuMicros ?? 0)
   if (reported > run.cpuMicros) run.cpuMicros = reported
@@ -227,8 +229,7 @@ async function end(runner: Runner, run: Running): Promise<void> {
 }
 
 /**
- * Tries again while the database is away: what was used must not be forgotten. Undefined when another runner
- * has the lease.
+ * Retries while the database is away: the use must not be lost. Undefined if another runner has the lease.
  */
 async function enterEnd(runner: Runner, run: Running): Promise<Ending | undefined> {
   const { context, name } = runner
@@ -262,14 +263,14 @@ async function enterEnd(runner: Runner, run: Running): Promise<Ending | undefine
   }
 }
 
-/** Work folders of executions that ended elsewhere, or with a runner that was killed. */
+/** Removes work folders of executions that ended elsewhere, or with a runner that was killed. */
 async function clearEnded({ gate, home }: Context): Promise<void> {
   const folders = await readdir(join(home, 'work')).catch(() => [])
   const ended = await endedAmong(gate.service, folders)
   for (const folder of ended) await rm(executionFolder(home, folder), { recursive: true, force: true })
 }
 
-/** One that could not even be started: a secret that is gone, a sealed file that cannot be opened. */
+/** Ends an execution that could not start: its secret is gone, or the sealed file cannot be opened. */
 async function endUnstarted({ context, name }: Runner, claimed: Claimed, error: unknown): Promise<undefined> {
   const reason = (error instanceof HeadraceError
     ? { code: error.code, params: error.params }

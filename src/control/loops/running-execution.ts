@@ -1,4 +1,4 @@
-/** An execution whose process runs: where it stands, what it used, and how it is told to end. */
+/** An execution whose process runs: its state, its use, and how to stop it. */
 import type { ChildProcess } from 'node:child_process'
 import { chargeOf, type CpuMicros } from '../../core/service/amounts.ts'
 import type { TenantLimits } from '../../core/service/tenant-limits.ts'
@@ -11,12 +11,12 @@ import type { StopAsked } from '../../state/runs/heartbeat.ts'
 /** The last message of a run's process: how it ended. */
 export type RunReport = Exclude<FromChild, { type: 'progress' }>
 
-/** Why a run is told to end: it took too much, somebody asked for it, or this runner itself ends. */
+/** Why a run is stopped: it exceeded a limit, somebody asked for it, or this runner ends. */
 export type StopCause = ServiceReason | StopAsked | 'handover'
 
 /**
- * Where a run stands, as its runner knows it. It goes from `running` to `stopping`, to `reported`, or to both
- * in this order. A process that exits without a report died.
+ * The state of a run, as its runner knows it. It goes from `running` to `stopping`, to `reported`, or to both
+ * in this order. A process that exits without a report has died.
  */
 export type RunState =
   | { name: 'running' }
@@ -30,7 +30,7 @@ export interface Running {
   startedMs: number
   /** Once its process has ended: what follows is our own time. */
   endedMs?: number
-  /** The most seen: it never goes back when a child of the child ends. */
+  /** The highest value measured: it does not drop when a grandchild ends. */
   cpuMicros: bigint
   memoryByteMs: number
   measuredMs: number
@@ -56,24 +56,24 @@ interface Measured {
   bookedMicros: bigint
 }
 
-/** What a stream used, on its way into the ledger. */
+/** Use of a stream that is not yet in the ledger. */
 export interface SlotUse {
   used: Used
   measured: Measured
 }
 
 /**
- * Whether a stream's use is being entered. After an answer that was lost, the next attempt enters the same
- * use again, so that it counts once.
+ * Whether a stream's use is being recorded. If the answer was lost, the next attempt records the same use
+ * again, so that it counts once.
  */
 export type SlotEntry =
   | { name: 'none' }
   | { name: 'entering'; use: SlotUse }
   | { name: 'unanswered'; use: SlotUse }
 
-/** The slots of a stream: when it holds the next one, and what was entered until the last one. */
+/** The slots of a stream: when it holds the next one, and the use recorded up to the last one. */
 export interface Rolling {
-  /** Monotonic. */
+  /** Monotonic time. */
   atMs: number
   ahead: CpuMicros
   entered: Measured
@@ -82,8 +82,8 @@ export interface Rolling {
 }
 
 /**
- * A stream that is told to stop has this long to end with a commit: with the heartbeat that tells it, less
- * than the 30 s that are promised.
+ * A stopped stream has this long to end with a commit. Together with the heartbeat that tells it to stop,
+ * this is less than the promised 30 s.
  */
 const STOP_MS = 25_000
 
@@ -96,7 +96,7 @@ export const reportOf = ({ state }: Pick<Running, 'state'>): RunReport | undefin
 export const isEntering = ({ rolling }: Pick<Running, 'rolling'>): boolean =>
   rolling?.entry.name === 'entering'
 
-/** What it used since use was last entered: all of it, unless it is a stream. */
+/** Use since the last record; for anything but a stream, all of it. */
 export function unentered(run: Running, measured = measuredOf(run)): Used {
   const entered = run.rolling?.entered ?? NOTHING_MEASURED
   const { cpuMicros, memoryByteMs, bookedMicros } = measured
@@ -116,7 +116,7 @@ export const measuredOf = ({ claimed, cpuMicros, memoryByteMs, startedMs, endedM
   bookedMicros: chargeOf(claimed.cpu_cores, (endedMs ?? performance.now()) - startedMs),
 })
 
-/** Takes what the process says. */
+/** Handles a message from the process. */
 export function hear(run: Running, message: FromChild): void {
   if (message.type === 'progress') {
     run.progress = message
@@ -124,7 +124,7 @@ export function hear(run: Running, message: FromChild): void {
   } else run.state = { name: 'reported', report: message, cause: stopCauseOf(run) }
 }
 
-/** Ends it: a stream after a commit, anything else, and a stream that takes too much, at once. */
+/** Stops a run. A stream stops after a commit, unless it exceeds a limit; any other run stops at once. */
 export function stop(run: Running, cause: StopCause): void {
   if (run.state.name !== 'running') return
   run.state = { name: 'stopping', cause }

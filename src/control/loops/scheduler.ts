@@ -1,6 +1,6 @@
 /**
- * The scheduler's loop: what the clock changes, ticks of jobs, lost runs, and the cycle that books. One leads
- * at a time.
+ * The loop of the scheduler: changes of the clock, ticks of jobs, lost runs, and the cycle that books. One
+ * scheduler leads at a time.
  */
 import { hostname } from 'node:os'
 import { refreshCapacity } from '../capacity.ts'
@@ -30,15 +30,15 @@ import { createDeliveries } from './deliveries.ts'
 import { type Sleeper, pause } from '../../core/waiting.ts'
 
 export interface Loop {
-  /** Does the next round now. */
+  /** Starts the next round now. */
   wake(): void
   stop(): Promise<void>
 }
 
 /**
- * How often it looks, how long a lead and a run last without a sign, how long a round may keep the lead, how
- * often a run is tried. A lead is short: who starts again after a crash waits for its own, and a second
- * leader decides nothing twice.
+ * How often it looks, how long a lead and a run last without a sign, how long a round may keep the lead, and
+ * how often a run is tried. A lead is short: a scheduler that restarts after a crash waits for its own old
+ * lead, and a second leader decides nothing twice.
  */
 const TURN = { everyMs: 500, leadMs: 3_000, silentMs: 15_000, roundMs: 60_000, attempts: 3, slowMs: 30_000 }
 
@@ -59,7 +59,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
     async () => {
       if ((await lead()) === undefined) return
       const begun = performance.now()
-      // A round that works off a long queue keeps the lead, one that hangs loses it.
+      // A round that works through a long queue keeps the lead; one that hangs loses it.
       const renewing = setInterval(
         () => performance.now() - begun < TURN.roundMs && void lead().catch(() => undefined),
         TURN.leadMs / 3,
@@ -74,7 +74,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
       } finally {
         clearInterval(renewing)
       }
-      // Beside the rounds: a receiver that is slow must not hold up who waits for capacity.
+      // Runs beside the rounds: a slow receiver must not delay executions that wait for capacity.
       void deliveries.round().catch(onError)
     },
     onError,
@@ -85,7 +85,7 @@ export function startScheduler(context: Context, log: (event: Record<string, unk
   )
 }
 
-/** What changes with the clock: periods, slots, keys nobody will repeat any more. */
+/** Changes of the clock: periods, slots, idempotency keys that have expired. */
 export async function slowRound(context: Context): Promise<void> {
   const { gate, capacity, slots, now, retention } = context
   await refreshCapacity({ gate, capacity })
@@ -110,7 +110,7 @@ export async function slowRound(context: Context): Promise<void> {
   await dropSlotsBefore(gate.service, new Date(at.getTime() - 90 * 86_400_000))
 }
 
-/** One round: ticks, lost runs, then cycles until nothing is left that could be placed. */
+/** One round: ticks, lost runs, then cycles until nothing more can be placed. */
 export async function schedulerRound(
   context: Context,
   watch: LeaseWatch = createLeaseWatch(),
@@ -138,8 +138,8 @@ export async function schedulerRound(
 }
 
 /**
- * Leases that did not change for longer than they last, by a clock that only goes forward: no clock that
- * jumps takes a run from its runner.
+ * Finds leases that did not change for longer than they last, by a monotonic clock: a clock that jumps takes
+ * no run from its runner.
  */
 export type LeaseWatch = (
   leases: { execution_id: string; lease_until: Date }[],
@@ -167,8 +167,8 @@ export function createLeaseWatch(leaseMs = TURN.silentMs): LeaseWatch {
 }
 
 /**
- * A job's tick queues one execution and moves to the next; ticks that were missed while nobody ran are made
- * up by one.
+ * A tick of a job queues one execution and moves to the next tick. One execution makes up for all ticks that
+ * were missed while no scheduler ran.
  */
 async function tick(
   context: Pick<Context, 'slots' | 'limits'>,
@@ -180,7 +180,7 @@ async function tick(
     const due = job.next_run_at as Date
     const left = room.get(job.tenant_id) ?? (await roomInQueue(context, tx, job.tenant_id))
     room.set(job.tenant_id, left - 1)
-    // With as many executions waiting as may, the tick is left out: its data comes with the next.
+    // If the queue of the tenant is full, skip the tick: its data comes with the next one.
     if (left > 0) await enqueueJob(tx, job, { slots: context.slots, from: at, tick: due })
     else
       await record(tx, {
@@ -199,7 +199,7 @@ async function tick(
 }
 
 /**
- * A job that fails again and again runs ever less often, up to every six hours: it must not burn what its
+ * A job that fails repeatedly runs less and less often, down to every six hours: it must not burn what its
  * tenant bought.
  */
 function nextAfterFailures(next: Date | null, failures: number, at: Date): Date | null {
@@ -208,7 +208,7 @@ function nextAfterFailures(next: Date | null, failures: number, at: Date): Date 
   return new Date(Math.max(next.getTime(), at.getTime() + pauseMs))
 }
 
-/** Runs a round again and again, one at a time. A round that fails is told and tried again. */
+/** Repeats a round, one at a time. A round that fails is reported and repeated. */
 export function startLoop(
   everyMs: number,
   round: () => Promise<void>,

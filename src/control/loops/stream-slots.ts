@@ -15,7 +15,7 @@ import {
   type SlotUse,
 } from './running-execution.ts'
 
-/** As it begins: the first slot is held with its claim. */
+/** The start: its claim holds the first slot. */
 export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
   return {
     atMs:
@@ -28,8 +28,8 @@ export function rollingOf({ now, slots }: Context, claimed: Claimed): Rolling {
 }
 
 /**
- * A stream settles the last slot and holds the next. With nothing left to hold it stops after a commit, or
- * runs into debt, as the tenant chose.
+ * Settles the last slot of a stream and holds the next. If nothing is left to hold, the stream stops after a
+ * commit or goes into debt, by the tenant's policy.
  */
 export async function rollOn(context: Context, run: Running, rolling: Rolling): Promise<void> {
   const { entry } = rolling
@@ -39,7 +39,7 @@ export async function rollOn(context: Context, run: Running, rolling: Rolling): 
   rolling.entry = { name: 'entering', use }
   const rolled = await enter(context, run, rolling, use)
   if (rolled === 'unanswered') {
-    // The database is away: what was used is entered when it is back; the lease says whether that is in time.
+    // The database is away: the use is recorded when it is back. The lease decides whether that is in time.
     rolling.entry = { name: 'unanswered', use }
     rolling.atMs = performance.now() + 1_000
     return
@@ -83,7 +83,7 @@ async function enter(
 }
 
 /**
- * What a roll entered whose answer was lost is known before anything else is entered: it would be counted
+ * Settles the use of a roll whose answer was lost before any other use is recorded, which would count it
  * twice. Throws while the database is away.
  */
 export async function settleRoll(context: Context, run: Running, rolling: Rolling): Promise<void> {

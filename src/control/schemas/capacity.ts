@@ -1,4 +1,4 @@
-/** Capacity: what the installation offers, what is booked of it, and how well it is used. */
+/** Capacity: what the installation offers, what is booked, and how well it is used. */
 import { Type, type Static } from 'typebox'
 import { Count, Time, Id, nullable, withDefault } from './fields.ts'
 

@@ -1,4 +1,4 @@
-/** Events, and who is told of them. */
+/** Events, and their receivers. */
 import { Type, type Static } from 'typebox'
 import { Free, Name, Time, Id, nullable, withDefault } from './fields.ts'
 

@@ -1,4 +1,4 @@
-/** What the API's schemas are made of: ids, times, names, pages, and the problem of every route. */
+/** The parts of the API's schemas: IDs, times, names, pages, and the problem that every route can return. */
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
 
 export const Id = (description: string) => Type.String({ format: 'uuid', description })
@@ -6,10 +6,10 @@ export const Id = (description: string) => Type.String({ format: 'uuid', descrip
 /** A time in a request. */
 export const TimeText = (description: string) => Type.String({ format: 'date-time', description })
 
-/** A time in an answer: a row has a Date, an answer that is given again has its text. JSON shows both alike. */
+/** A time in an answer. A row has a Date; a repeated answer has its text. JSON shows both alike. */
 export const Time = (description: string) => Type.Unsafe<Date | string>(TimeText(description))
 
-/** What the server fills in: whoever asks may leave it out, whoever answers finds it. */
+/** A field with a default: a request may leave it out, an answer always has it. */
 export const withDefault = <T extends TSchema>(schema: T): TUnsafe<Static<T>> =>
   Type.Unsafe<Static<T>>(Type.Optional(schema))
 
@@ -21,7 +21,7 @@ export const NAME_PATTERN = '^[^\\u0000-\\u001f\\u007f]+$'
 export const Name = (description: string) =>
   Type.String({ minLength: 1, maxLength: 255, pattern: NAME_PATTERN, description })
 
-/** What a source, a destination, an event or a run says in its own way. */
+/** An object whose fields depend on the kind of source, destination, event or run. */
 export const Free = Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true }))
 
 export const Problem = Type.Object(

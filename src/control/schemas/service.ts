@@ -1,4 +1,4 @@
-/** Of the service itself: whether it lives, whether it can work, and who asks. */
+/** The service itself: whether it runs, whether it is ready, and who is asking. */
 import { Type, type Static } from 'typebox'
 import { Free } from './fields.ts'
 

@@ -1,4 +1,6 @@
-/** Why the service refuses a request: the caller, the request itself, or the state of what it is about. */
+/**
+ * Why the service refuses a request: because of the caller, the request itself, or the state of its subject.
+ */
 import { row, type ErrorRow } from '../error-row.ts'
 
 export const REQUEST_ERRORS = {

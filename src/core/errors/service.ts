@@ -1,6 +1,6 @@
 /**
- * Errors of the service: what a request is refused for, and the reasons why an execution waits, ends or costs
- * what it does. One table for API, CLI, metrics and `headrace why`. Joined into the table of errors.ts.
+ * Errors of the service: why it refuses a request, and why an execution waits, ends or costs what it does.
+ * One table for the API, CLI, metrics and `headrace why`. It is part of the table in errors.ts.
  */
 import type { ErrorRow } from '../error-row.ts'
 import { EXECUTION_ERRORS } from './executions.ts'

@@ -29,7 +29,7 @@ export const SYSTEM_ERRORS = {
     'Create it, or fix the path in the declaration.',
   ),
 
-  // What a second decoding of RAW needs.
+  // For decoding RAW again.
   original_missing: row(
     'configuration',
     409,

@@ -1,6 +1,6 @@
 /**
  * Amounts of the ledger: whole microseconds of CPU in a bigint, so that sums are exact and a `+` with a float
- * does not compile. One vCPU-hour is 3,600,000,000 of them; a column of 64 bits holds 2.5 million vCPU-years.
+ * does not compile. One vCPU-hour is 3,600,000,000 of them; a 64-bit column holds 2.5 million vCPU-years.
  */
 
 export type CpuMicros = bigint
@@ -28,7 +28,7 @@ export function vcpuHours(amount: CpuMicros): number {
 /** Figures of receipts and reports: to the third decimal. */
 export const thousandths = (value: number): number => Math.round(value * 1_000) / 1_000
 
-/** For what is asked for: rounded up, so that buying what is said is enough. */
+/** For amounts that a user must buy: rounded up, so that buying the stated amount is enough. */
 export function vcpuHoursUp(amount: CpuMicros): number {
   return Number((amount * 1_000n + VCPU_HOUR - 1n) / VCPU_HOUR) / 1_000
 }
@@ -36,7 +36,7 @@ export function vcpuHoursUp(amount: CpuMicros): number {
 /** One dedicated unit. */
 export const UNIT = { cpuCores: 4, memoryGb: 8 } as const
 
-/** Units that hold so much, as a fraction. */
+/** The number of units with this capacity, as a fraction. */
 export function unitsOf(cpuCores: number, memoryGb: number): number {
   return Math.max(cpuCores / UNIT.cpuCores, memoryGb / UNIT.memoryGb)
 }

@@ -1,4 +1,4 @@
-/** The three namespaces of the sources and what an installation offers in each. */
+/** The three namespaces, and the capacity that an installation offers in each. */
 export const NAMESPACES = ['dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns'] as const
 export type Namespace = (typeof NAMESPACES)[number]
 
@@ -13,15 +13,15 @@ export interface Capacity {
 
 export type OfferedCapacity = Record<Namespace, Capacity>
 
-/** One thing for each namespace. */
+/** One value for each namespace. */
 export function forNamespaces<T>(of: (namespace: Namespace) => T): Record<Namespace, T> {
   return { [DEDICATED]: of(DEDICATED), [SHARED]: of(SHARED), [DRAFT]: of(DRAFT) }
 }
 
 /**
- * What one machine offers when nobody says otherwise: per namespace twice its cores (four at least) and half
- * its memory. Jobs wait for input most of the time, so that three times twice the cores is an overcommit that
- * is stated, not hidden.
+ * The default capacity of one machine: per namespace twice its cores (at least four) and half its memory.
+ * Jobs wait for input most of the time, so three times twice the cores is an overcommit that is stated, not
+ * hidden.
  */
 export function machineCapacity(cores: number, memoryBytes: number): OfferedCapacity {
   return forNamespaces(() => ({

@@ -1,9 +1,9 @@
-/** Who asks the service, and for which page of a list. */
+/** The caller of a request, and pages of lists. */
 
 export const ROLES = ['operator', 'owner', 'editor', 'viewer'] as const
 export type Role = (typeof ROLES)[number]
 
-/** Who asks. The tenant comes from here, never from a path. */
+/** The caller. The tenant comes from here, never from a path. */
 export interface Principal {
   /** For the audit: the token's name, or the subject of a JWT. */
   name: string
@@ -17,10 +17,10 @@ export interface Page {
   limit: number
 }
 
-/** A page of what has names, or the one that has this name, in whatever letters. */
+/** A page of things with names, or the one with this name, in any case. */
 export interface NamedPage extends Page {
   name?: string
 }
 
-/** Whether it is an id, as this service gives them, and no name. */
+/** Whether a text is an ID of this service and not a name. */
 export const isId = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)

@@ -1,6 +1,6 @@
 /**
- * What one tenant may have, so that no tenant fills what all share. An operator sets each for the
- * installation (HEADRACE_LIMIT_JOBS) and for a tenant (`policy.limits`), which goes before.
+ * Limits of one tenant, so that no tenant fills what all share. An operator sets them for the installation
+ * (HEADRACE_LIMIT_JOBS) or for a tenant (`policy.limits`), which takes precedence.
  */
 import { failure } from '../errors.ts'
 import { variableOf } from '../setting-row.ts'
@@ -35,12 +35,12 @@ export type TenantLimits = Record<TenantLimit, number>
 
 const NAMES = Object.keys(TENANT_LIMITS) as TenantLimit[]
 
-/** Those of the installation, as its settings say. */
+/** The limits of the installation, by its settings. */
 export function tenantLimits(settings: Readonly<Record<`limit_${TenantLimit}`, number>>): TenantLimits {
   return Object.fromEntries(NAMES.map((name) => [name, settings[`limit_${name}`]])) as TenantLimits
 }
 
-/** Those of a tenant with this policy. */
+/** The limits of a tenant with this policy. */
 export function limitsOf(
   installation: TenantLimits,
   policy: { limits?: Partial<TenantLimits> } | undefined,
@@ -48,7 +48,7 @@ export function limitsOf(
   return { ...installation, ...policy?.limits }
 }
 
-/** Throws `limit_reached` when more than the limit would be there. */
+/** Throws `limit_reached` if the count would exceed the limit. */
 export function keepTo(limits: TenantLimits, name: TenantLimit, count: number): void {
   if (count > limits[name]) throw failure('limit_reached', reachedParams(limits, name))
 }

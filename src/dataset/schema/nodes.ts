@@ -1,4 +1,4 @@
-/** Nodes that the schema is made of. */
+/** The building blocks of the schema. */
 
 export const text = (description: string, more: object = {}): object => ({
   type: 'string',

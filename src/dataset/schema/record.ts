@@ -1,4 +1,4 @@
-/** `record` and `message_id`: what one record is, and by what a message is known. */
+/** `record` and `message_id`: the shape of one record, and the identity of a message. */
 import { list, object, text } from './nodes.ts'
 
 export const RECORD = object(

@@ -1,4 +1,4 @@
-/** `rules`: checks of single records beyond types, under the names that Great Expectations gave them. */
+/** `rules`: checks of single records beyond types, under the names of Great Expectations. */
 import { LIMITS } from '../../core/limits.ts'
 import { list, object, text } from './nodes.ts'
 

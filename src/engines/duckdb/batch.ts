@@ -15,7 +15,7 @@ import { name } from './sql.ts'
 import { rowsOfFiles } from './table-view.ts'
 
 export interface BatchEngineOptions extends SessionOptions {
-  /** Columns of Processed, and which of them its partitions are. */
+  /** Columns of Processed, and its partition columns. */
   columns: TableColumn[]
   partitionColumns: string[]
 }
@@ -63,9 +63,10 @@ export async function openBatchEngine(options: BatchEngineOptions): Promise<Batc
 const KEY_ROW_BYTES = 24
 
 /**
- * 128 bits of MD5 over the key: even over any keys (time-ordered UUIDs too), and wide enough that two
- * different keys of 50 million meet with a chance of 10^-23. Costs 0.1 CPU-seconds a million rows. Each part
- * stands with its length: no separator can be a part of a value, and null is no text.
+ * 128 bits of MD5 over the key: evenly spread for any keys (also time-ordered UUIDs), and wide enough that
+ * two different keys among 50 million collide with a probability of 10^-23. It costs 0.1 CPU-seconds per
+ * million rows. Each part is prefixed with its length: no separator can be part of a value, and null is no
+ * text.
  */
 function keyHash(key: string[]): string {
   const parts = key.map((column) => {
@@ -76,8 +77,8 @@ function keyHash(key: string[]): string {
 }
 
 /**
- * The whole result at once is quicker by a tenth, and lies in memory beside DuckDB's limit; a streamed one
- * does not.
+ * Fetching the whole result at once is a tenth faster, but it lies in memory outside DuckDB's limit; a
+ * streamed result does not.
  */
 type Execute = (session: DuckSession, sql: string) => Promise<Result>
 const atOnce: Execute = (session, sql) => duckdb.query(session.raw, sql)

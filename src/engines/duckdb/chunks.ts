@@ -18,8 +18,8 @@ const TWO_32 = 4_294_967_296
 
 export interface Arena {
   /**
-   * Gives DuckDB a copy of the text and remembers where it lies; nothing to do for the text it has. The copy
-   * before is released.
+   * Gives DuckDB a copy of the text and remembers its address. Does nothing for the present text. Releases
+   * the previous copy.
    */
   load(text: StagedBytes): void
   low: number
@@ -38,7 +38,7 @@ export function createArena(): Arena {
       loaded = text
       const { bytes, end } = text
       duckdb.data_chunk_reset(chunk)
-      // A string of 12 bytes or less would be inlined and have no address.
+      // DuckDB would inline a string of 12 bytes or less, which then has no address.
       duckdb.vector_assign_string_element_len(vector, 0, bytes.subarray(0, Math.max(end, INLINE + 1)))
       const own = duckdb.vector_get_data(vector, 16)
       const view = new DataView(own.buffer, own.byteOffset, 16)
@@ -51,9 +51,7 @@ export function createArena(): Arena {
 
 export interface ChunkWriter {
   readonly chunk: DataChunk
-  /**
-   * Fills the chunk with rows selection[from .. from + count); returns the bytes that they take in DuckDB.
-   */
+  /** Fills the chunk with rows selection[from .. from + count). Returns their size in DuckDB, in bytes. */
   fill(rows: StageRows, from: number, count: number, arena: Arena): number
 }
 
@@ -83,7 +81,7 @@ export function createChunkWriter(types: LogicalType[], kinds: ColumnValues['kin
   }
 }
 
-/** Appends all rows of a batch; returns the bytes that they take in DuckDB. */
+/** Appends all rows of a batch. Returns their size in DuckDB, in bytes. */
 export function appendChunks(
   appender: Appender,
   writer: ChunkWriter,
@@ -185,7 +183,7 @@ function fillNumbers(
     }
 }
 
-/** Builds the validity bits; returns false when every row has a value (then DuckDB needs none). */
+/** Builds the validity bits. Returns false if every row has a value (then DuckDB needs none). */
 function fillValidity(
   scratch: Scratch,
   column: ColumnValues,

@@ -1,7 +1,7 @@
-/** DuckDB's errors in the words of our table. */
+/** Turns DuckDB's errors into errors of our table. */
 import { failure, ownUser, reasonOf, HeadraceError } from '../../core/errors.ts'
 
-/** Classifies what a statement threw. `action` completes "DuckDB could not ...". */
+/** Classifies the error of a statement. `action` completes "DuckDB could not ...". */
 export function engineError(error: unknown, action: string, path = ''): HeadraceError {
   if (error instanceof HeadraceError) return error
   const reason = reasonOf(error)

@@ -1,4 +1,4 @@
-/** Reads back what RAW knows of messages: for the dedup window after a restart, and for replays. */
+/** Reads the identities of messages back from RAW: for the dedup window after a restart, and for replays. */
 import duckdb from '@duckdb/node-bindings'
 import type { CommittedFiles, OffsetRange, VisitMessageId } from '../../core/engine.ts'
 import { engineError } from './errors.ts'
@@ -6,7 +6,7 @@ import type { DuckSession } from './session.ts'
 import { literal, parquetRows } from './sql.ts'
 
 /**
- * An inlined DuckDB string holds 12 bytes: ids are cut into pieces that can be read without following
+ * An inlined DuckDB string holds 12 bytes: IDs are cut into pieces that can be read without following
  * pointers.
  */
 const PIECE = 12
@@ -20,7 +20,8 @@ export async function readMessageIds(
 ): Promise<void> {
   if (files.length === 0 || ranges.length === 0) return
   const table = parquetRows(files)
-  // One whose identity was another's was never remembered. Where nothing was refused there is no such column.
+  // A message that was refused as id_conflict was never remembered. Without any refusal, there is no such
+  // column.
   const named = await session.rows(
     `SELECT column_name FROM (DESCRIBE SELECT * FROM ${table}) WHERE column_name = 'reject_rule'`,
   )

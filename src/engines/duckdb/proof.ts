@@ -1,11 +1,11 @@
 /**
- * Proofs in SQL that a text is one that our own checks accept, with the value that they give it. What a proof
- * cannot show is an error, never a reject: the statement fails, and the checks decide. So there is one judge,
- * and DuckDB is only quicker where it need not judge.
+ * Proves in SQL that our own checks accept a text, and with which value. Where a proof fails, the result is
+ * an error, never a reject: the statement fails, and the checks decide. So only the checks judge, and DuckDB
+ * is merely faster where no judgment is needed.
  *
- * A cast alone proves nothing (1.5 becomes 2, 0x1F becomes 31). The cast back to text proves it where the
- * text comes back as it was, which most do; other ways to write the same value are matched by a pattern of
- * what the checks accept.
+ * A cast alone proves nothing (1.5 becomes 2, 0x1F becomes 31). Casting back to text proves it if the text
+ * comes back unchanged, as most do. Other notations of the same value are matched by a pattern of what the
+ * checks accept.
  */
 import { randomUUID } from 'node:crypto'
 import type { Column } from '../../dataset/declaration.ts'
@@ -15,14 +15,14 @@ import { fileList, literal, name } from './sql.ts'
 import { copyWithStats, parquetOptions } from './stage.ts'
 
 /**
- * White space that the checks cut off at both ends: all up to the blank. Two calls to fold: putting it
- * together of 33 characters took 20 ms for each column.
+ * The white space that the checks cut off at both ends: everything up to the blank. It is built by two calls:
+ * folding 33 characters took 20 ms for each column.
  */
 const SPACE = `decode(unhex('${Buffer.from(Array.from({ length: 33 }, (_, code) => code)).toString('hex')}'))`
 
 export const UNPROVEN = 'HEADRACE_UNPROVEN'
 
-/** Whether a column's checks are among those that can be proven. */
+/** Whether the checks of a column can be proven. */
 export function isProvable({
   array,
   type,
@@ -57,18 +57,18 @@ export function isProvable({
 export interface ProofOptions {
   /** The column's type in the file. */
   duckType: string
-  /** Only texts that the value comes back as. */
+  /** Accepts only texts that the value comes back as. */
   asWritten: boolean
 }
 
 export interface Proof {
-  /** The cast that is tried, once, beside the text. */
+  /** The cast, evaluated once, next to the text. */
   cast: string
-  /** The column's value, of the text and its cast; an error for a text that is not proven. */
+  /** The value of the column from the text and its cast. Fails for a text without a proof. */
   value: string
 }
 
-/** `text` and `cast` are the names that the two have in the statement. */
+/** `text` and `cast` are their names in the statement. */
 export function proofOf(
   column: Column,
   { text, cast }: { text: string; cast: string },
@@ -79,24 +79,26 @@ export function proofOf(
     column.type === 'string'
       ? { cast: 'NULL', value: textValue(text, column.clean.trim) }
       : typedProof(column, { text, cast }, options)
-  // Null is a field that is not there.
+  // Null is a missing field.
   const known = `CASE WHEN ${text} IS NULL THEN ${unproven} ELSE ${typed.value} END`
   return { cast: typed.cast, value: column.required ? `coalesce(${known}, ${unproven})` : known }
 }
 
-/** Two looks tell that nothing is to be cut, for a fiftieth of what cutting 33 characters takes. */
+/**
+ * Checking both ends shows that there is nothing to cut, at a fiftieth of the cost of cutting 33 characters.
+ */
 function textValue(text: string, trim: boolean): string {
   if (!trim) return `nullif(${text}, '')`
   return `CASE WHEN ${text} >= '!' AND ${text}[-1] > ' ' THEN ${text} WHEN ${text} = '' THEN NULL ELSE nullif(trim(${text}, ${SPACE}), '') END`
 }
 
 interface TypeProof {
-  /** Holds for a text that comes back as it was. */
+  /** Holds for a text that comes back unchanged. */
   quick: string
-  /** Other texts that the checks accept, with a value that is read otherwise. */
+  /** Other texts that the checks accept; their value is read differently. */
   pattern?: string
   cast: string
-  /** The value in the file, of a text that is accepted; null when there is none. */
+  /** The value in the file for an accepted text; null if there is none. */
   value: string
 }
 
@@ -140,13 +142,14 @@ function typeProof(
     case 'boolean':
       return {
         quick: `${text} IN ('true', 'false')`,
-        // Letter by letter: without case, an s is also a long one (ſ), which the checks refuse.
+        // Letter by letter: case-insensitive matching would equate s with the long s (ſ), which the checks
+        // refuse.
         pattern: '[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|1|0',
         cast: 'NULL',
         value: `lower(${text}) IN ('true', '1')`,
       }
     case 'date':
-      // As many characters as years of four digits have: not "infinity", nor a year before Christ.
+      // The number of characters of a four-digit year: excludes "infinity" and years before Christ.
       return { ...plain, quick: `strlen(${text}) = 10 AND ${plain.quick}` }
     case 'timestamp':
       return timestampProof(text, cast, duckType)
@@ -155,10 +158,7 @@ function typeProof(
   }
 }
 
-/**
- * The nearest double, which is not infinite and has no negative zero. Single precision is what the double
- * rounds to.
- */
+/** The nearest double, neither infinite nor negative zero. Single precision is what the double rounds to. */
 function doubleProof(text: string, cast: string, duckType: string): TypeProof {
   const value = duckType === 'REAL' ? `TRY_CAST(${cast} AS REAL)` : cast
   const quick = `${cast}::VARCHAR = ${text} AND isfinite(${value})`
@@ -170,7 +170,7 @@ function doubleProof(text: string, cast: string, duckType: string): TypeProof {
   }
 }
 
-/** Without an offset the text says what it is in UTC; other offsets than Z are left to the checks. */
+/** Without an offset, the text is in UTC. Offsets other than Z are left to the checks. */
 function timestampProof(text: string, cast: string, duckType: string): TypeProof {
   const inYears = `${cast} >= TIMESTAMP '0001-01-01' AND ${cast} < TIMESTAMP '10000-01-01'`
   const value = duckType === 'TIMESTAMP' ? cast : `${cast}::${duckType}`
@@ -196,8 +196,8 @@ export interface ProvenInput {
 }
 
 /**
- * Reads CSV of UTF-8 whose fields all are proven, and writes it. Undefined when something is not: nothing is
- * known then of any row. The caller must have looked for blanks at quotes, which DuckDB leaves out.
+ * Reads CSV in UTF-8 whose fields can all be proven, and writes it. Undefined if one cannot: then nothing is
+ * known of any row. The caller must have looked for blanks at quotes, which DuckDB drops.
  */
 export async function copyProven(
   session: DuckSession,
@@ -222,7 +222,7 @@ export async function copyProven(
   }
   try {
     return await copy(true).catch((error: unknown) => {
-      // A line end in quotes: one thread can read on where several cannot tell the fields of a record.
+      // A line end in quotes: a single thread can read on where several cannot find the fields of a record.
       if (error instanceof HeadraceError && /null_padding in conjunction/.test(reasonOf(error.cause)))
         return copy(false)
       throw error
@@ -235,9 +235,9 @@ export async function copyProven(
 }
 
 /**
- * The fields as texts, c0 and on, none of them null, and one more that is null in a record that fits. DuckDB
- * forgives a field too many that is empty; as a field of its own it is seen. What stands for null is a text
- * that nobody can know.
+ * The fields as texts, c0 and on, none of them null, plus one that is null in a record that fits. DuckDB
+ * ignores an extra field if it is empty; as a separate field, it becomes visible. The text that stands for
+ * null cannot be guessed.
  */
 export function textFields(
   { paths, columns, header, delimiter, quote }: ProvenInput,

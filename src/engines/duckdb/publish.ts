@@ -1,4 +1,7 @@
-/** Rows of RAW to data files of Processed: which rows, in which table partition, written how. */
+/**
+ * Turns rows of RAW into data files of Processed: which rows, in which table partition, and how they are
+ * written.
+ */
 import duckdb from '@duckdb/node-bindings'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,8 +15,8 @@ import { copyWithStats, parquetOptions } from './stage.ts'
 import { deltaStats } from './stats.ts'
 
 /**
- * A Parquet file without rows that has all columns. Read together with RAW's files, which may be older than a
- * column, it makes what they lack null.
+ * A Parquet file without rows that has all columns. Files of RAW may be older than a column: read together
+ * with this file, they have null there.
  */
 export async function emptyFile(
   session: DuckSession,
@@ -31,7 +34,7 @@ export async function emptyFile(
 const POSITION = name(ADDED_COLUMNS.position)
 
 /**
- * SQL of the slices' rows in order, each with its position, its table partition and the columns asked for.
+ * SQL of the slices' rows in order, each with its position, its table partition and the requested columns.
  */
 export type RowsOf = (slices: RawSlice[], partitions: PartitionRule[], columns: string[]) => string
 
@@ -89,7 +92,7 @@ export async function publish(
   return files
 }
 
-/** The rows of the slices whose positions are in the table `chosen`, as the table's columns. */
+/** The rows of the slices whose positions are in the table `chosen`, with the columns of the table. */
 export function newRows(request: PublishTarget, rowsOf: RowsOf): string {
   const derived = new Set(
     request.partitions.filter((rule) => rule.transform !== 'identity').map((rule) => rule.name),
@@ -128,9 +131,11 @@ export async function writePartitions(
   )
 }
 
-/** Hands the winners to DuckDB as a table of positions: a semi join picks them out of the files again. */
+/**
+ * Gives the winners to DuckDB as a table of positions; a semi join then selects their rows from the files.
+ */
 export async function choose(session: DuckSession, positions: Float64Array): Promise<void> {
-  // Doubles as they are, cast by DuckDB: exact up to 2^53, and JavaScript has nothing to convert.
+  // Doubles, cast by DuckDB: exact up to 2^53, without any conversion in JavaScript.
   await session.run(`CREATE TEMP TABLE IF NOT EXISTS chosen (${POSITION} DOUBLE)`)
   const appender = duckdb.appender_create_ext(session.raw, 'temp', 'main', 'chosen')
   const chunk = duckdb.create_data_chunk([duckdb.create_logical_type(duckdb.Type.DOUBLE)])

@@ -1,6 +1,6 @@
 /**
- * Finds the rows that DuckDB refuses to write, in the table that they are staged in: half of the rows at a
- * time, until one is left. Everything here runs after a COPY has failed; the usual way pays nothing for it.
+ * Finds the rows that DuckDB refuses to write, in their staging table: half of the rows at a time, until one
+ * is left. All of this runs only after a COPY has failed; successful writes pay nothing for it.
  */
 import { rm } from 'node:fs/promises'
 import { reasonOf } from '../../core/errors.ts'
@@ -13,22 +13,22 @@ export interface FailedCopy {
   session: DuckSession
   table: string
   columns: StageColumn[]
-  /** What was to be written: the expressions, without SELECT. */
+  /** The expressions of the failed COPY, without SELECT. */
   select: string
-  /** A path that may be written and removed. */
+  /** A path for trial files, which are removed. */
   path: string
   options: string
 }
 
-/** A search that takes longer reports what it has: the next attempt looks for the rest. */
+/** A longer search reports what it has found: the next attempt looks for the rest. */
 const SEARCH_MS = 15_000
 const QUOTED = 80
 const MOST_ROWS = 100_000
 const IDENTITY = ['kafka_partition', 'kafka_offset', 'ordinal']
 
 /**
- * The rows that cannot be written; empty when the rows are not to blame: an empty file fails too, or all
- * rows pass by themselves.
+ * The rows that cannot be written. Empty if the rows are not to blame: an empty file fails too, or each row
+ * passes alone.
  */
 export async function findRefused(copy: FailedCopy): Promise<RefusedRow[]> {
   if (!IDENTITY.every((identity) => copy.columns.some((column) => column.name === identity))) return []
@@ -47,7 +47,7 @@ interface Search {
   endMs: number
 }
 
-/** Rows [from, until) are known to hold one that is refused. */
+/** Rows [from, until) contain a refused row. */
 async function searchBetween(search: Search, from: number, until: number): Promise<void> {
   const { copy, found, endMs } = search
   const middle = from + Math.floor((until - from) / 2)
@@ -63,7 +63,7 @@ async function searchBetween(search: Search, from: number, until: number): Promi
   }
 }
 
-/** Writes the rows that the condition holds for; returns why that failed. */
+/** Writes the rows that satisfy the condition. Returns why that failed. */
 async function attempt(copy: FailedCopy, condition: string): Promise<string | undefined> {
   try {
     await copy.session.run(
@@ -80,7 +80,7 @@ async function attempt(copy: FailedCopy, condition: string): Promise<string | un
   }
 }
 
-/** Most refusals are casts, and a cast says of all rows at once which it refuses. */
+/** Most refusals are casts, and one cast tells for all rows which ones it refuses. */
 async function castRefused(copy: FailedCopy): Promise<RefusedRow[]> {
   const found: RefusedRow[] = []
   for (const column of copy.columns) {

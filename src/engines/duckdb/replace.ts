@@ -1,7 +1,4 @@
-/**
- * Latest wins: the newest row of each key is published, and the files that held an older one are written
- * again without it.
- */
+/** Latest wins: publishes the newest row of each key, and rewrites the files with an older row without it. */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { Replacement, ReplaceRequest } from '../../core/batch-engine.ts'
 import { newRows, writePartitions, type RowsOf } from './publish.ts'
@@ -14,10 +11,10 @@ const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (
 ).map((column) => name(ADDED_COLUMNS[column]))
 
 /**
- * In four steps: the slices' newest row of each key; the published rows of these keys, newer or not; what
- * loses to them leaves; files that hold a row which loses are written again together with the new rows.
- * Reading the published keys costs what is published: unlike the first row of a key, the newest one cannot be
- * told from a hash.
+ * Four steps: find the newest row of each key in the slices; find the published rows of these keys, newer or
+ * not; drop the losers; rewrite the files with losing rows, together with the new rows. Reading the published
+ * keys costs as much as what is published: unlike the first row of a key, the newest one cannot be determined
+ * from a hash.
  */
 export async function replace(
   session: DuckSession,
@@ -70,8 +67,8 @@ function newestRows(session: DuckSession, request: ReplaceRequest, rowsOf: RowsO
 }
 
 /**
- * Published rows with a chosen row's key. Keys that have one as new leave `chosen`; what is left in `matches`
- * is replaced.
+ * Published rows with the key of a chosen row. Keys with a published row that is as new leave `chosen`; rows
+ * that remain in `matches` are replaced.
  */
 async function publishedMatches(session: DuckSession, request: ReplaceRequest): Promise<void> {
   const by = name(request.latestBy)
@@ -92,7 +89,7 @@ async function publishedMatches(session: DuckSession, request: ReplaceRequest): 
   await session.run(`DELETE FROM matches WHERE position NOT IN (SELECT ${POSITION} FROM chosen)`)
 }
 
-/** The rows of files that are written again, but for those that are replaced. */
+/** The rows of rewritten files, without those that are replaced. */
 function survivors(request: ReplaceRequest, obsolete: string[]): string {
   const files = request.published.filter((file) => obsolete.includes(file.path))
   const columns = request.columns.map((column) => name(column.name)).join(', ')

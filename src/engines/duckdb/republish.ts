@@ -1,6 +1,6 @@
 /**
- * Publishes the rows of some keys anew from RAW, after what RAW says of them changed: files that hold such
- * keys are written again.
+ * Publishes the rows of some keys again from RAW, after their rows in RAW changed: files with such keys are
+ * rewritten.
  */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
@@ -14,12 +14,12 @@ const [POSITION, NTH, FILE] = (['position', 'nth', 'file'] as const).map((column
   name(ADDED_COLUMNS[column]),
 )
 
-/** The order in which records of one key arrived, whatever files they lie in by now. */
+/** The order in which records of one key arrived, whatever files hold them now. */
 const ARRIVAL = ['ingest_time', 'topic_id', 'kafka_partition', 'kafka_offset', 'ordinal']
 
 /**
- * In three steps: the keys that the replaced or the new files hold; of each the winner among all of RAW; the
- * published files with such a key again, without these rows, together with the winners.
+ * Three steps: collect the keys of the replaced and the new files; find the winner of each among all of RAW;
+ * rewrite the published files with such a key, without its old rows, together with the winners.
  */
 export async function republish(
   session: DuckSession,

@@ -1,4 +1,4 @@
-/** Upkeep's engine: merges data files, and writes them again without the rows of some keys. */
+/** Upkeep's engine: merges data files, and rewrites them without the rows of some keys. */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { hexPattern } from '../../core/byte-search.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
@@ -48,7 +48,7 @@ export async function openRewriteEngine(options: SessionOptions): Promise<Rewrit
 const MERGED = 'part-0.parquet'
 
 interface CopiedRows {
-  /** FROM and what follows. */
+  /** FROM and everything after it. */
   rows: string
   folder: string
   /** A file of the same table partition. */
@@ -58,7 +58,7 @@ interface CopiedRows {
 }
 
 /**
- * Copies rows to a file that holds all columns but those of the table's partitions, which live in the log.
+ * Copies rows to a file with all columns except the partition columns of the table, which live in the log.
  */
 async function copy(
   session: DuckSession,
@@ -83,18 +83,18 @@ async function copy(
 }
 
 /**
- * A row may keep the bytes of its whole message (`ordinal` -1), which hold all records, or those of its own
- * record with what stands around it: of a message that is touched, it keeps them only where the key is not in
- * them. A file is one message, too.
+ * A row may keep the bytes of its whole message (`ordinal` -1), with all records, or those of its own record
+ * and its surroundings. In a message with a deleted record, a row keeps its bytes only if they do not contain
+ * the key. A file is one message, too.
  */
 const keptOriginal = (keyParts: number): string =>
   `CASE WHEN (topic_id, kafka_partition, kafka_offset) IN (SELECT (topic_id, kafka_partition, kafka_offset) FROM doomed_messages)
       AND (t.ordinal < 0 OR EXISTS (SELECT 1 FROM doomed d WHERE ${holdsKey(keyParts)})) THEN NULL ELSE t.original END AS original`
 
 /**
- * Whether the original bytes of a row hold the texts of a doomed key, each by itself. A blob as text shows
- * some bytes escaped (a quote is \x22), so that `contains` finds what is not there, but misses nothing: it is
- * quick and leaves little to the pattern.
+ * Whether the original bytes of a row contain the texts of a doomed key as whole words. A blob as text
+ * escapes some bytes (a quote is \x22). So `contains` finds too much, but misses nothing: it is fast and
+ * leaves little to the pattern.
  */
 function holdsKey(keyParts: number): string {
   const parts = Array.from({ length: keyParts }, (_, i) => i)

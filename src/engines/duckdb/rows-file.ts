@@ -1,7 +1,7 @@
 /**
- * Checked rows into one Parquet file. They are gathered in a table in memory; when it is full, another one
- * takes its place and DuckDB's threads write it beside the reading. Each table becomes a part of its own;
- * parts have one schema, so that they are joined by copying.
+ * Writes checked rows to one Parquet file. They gather in a table in memory. When it is full, another takes
+ * its place, and DuckDB's threads write it while reading continues. Each table becomes a separate part; all
+ * parts have one schema, so they are joined by copying.
  */
 import duckdb, { type Appender } from '@duckdb/node-bindings'
 import { rm } from 'node:fs/promises'
@@ -14,32 +14,32 @@ import type { DuckSession } from './session.ts'
 import { literal, name, stagedExpression, stageType } from './sql.ts'
 import { parquetOptions } from './stage.ts'
 
-/** How a column arrives, and what it is in the file. */
+/** How a column arrives, and its type in the file. */
 export interface RowsFileColumn {
   name: string
   kind: ColumnValues['kind']
-  /** What its checks made of it. */
+  /** The type from its checks. */
   type: DeltaType
-  /** DuckDB's type of it in the file. */
+  /** Its DuckDB type in the file. */
   duckType: string
 }
 
 export interface RowsFile {
-  /** Rows appended that were not taken back. */
+  /** Appended rows, without those taken back. */
   readonly rows: number
   append(rows: StageRows): Promise<void>
-  /** Begins what may be taken back: rows of an input whose end decides about all of them. */
+  /** Starts a group of rows that can be taken back: rows of an input whose end decides about all of them. */
   begin(): Promise<void>
-  /** Takes back what was appended since `begin`. */
+  /** Takes back the rows appended since `begin`. */
   takeBack(): Promise<void>
-  /** Writes the rest and gives the parts in order; at least one, which may have no rows. */
+  /** Writes the rest and returns the parts in order: at least one, possibly without rows. */
   finish(): Promise<string[]>
 }
 
 export interface RowsFileOptions {
   /** Parts are `PREFIX-N.parquet`. */
   prefix: string
-  /** What one table may take in memory; there are two of them. */
+  /** Memory limit of one table. There are two. */
   tableBytes: number
 }
 
@@ -92,7 +92,7 @@ class StagedRowsFile implements RowsFile {
     )
   }
 
-  /** Takes the next table, whose rows are a part of their own. */
+  /** Opens the next table, whose rows are a separate part. */
   async open(): Promise<void> {
     const table = `${this.own}_${(this.tables += 1)}`
     await this.session.run(`CREATE TABLE ${table} (${this.sql.definition})`)
@@ -131,7 +131,7 @@ class StagedRowsFile implements RowsFile {
     return this.parts
   }
 
-  /** Hands the table over to the writing connection, which must be done with the one before. */
+  /** Passes the table to the writing connection, which must have finished the previous one. */
   private async rotate(): Promise<void> {
     const { table, appender } = this.filling
     const { select, staged, columns } = this.sql
@@ -145,12 +145,12 @@ class StagedRowsFile implements RowsFile {
         `COPY (SELECT ${select} FROM (SELECT ${staged} FROM ${table})) TO ${literal(path)} (${parquetOptions('zstd', columns)})`,
       )
       .then(() => this.writing.run(`DROP TABLE ${table}`))
-    // Its error is thrown where it is waited for.
+    // Whoever awaits it sees its error.
     this.write.catch(() => undefined)
   }
 }
 
-/** Columns as they are declared, taken out of the table, and written. */
+/** Columns: their declaration, the expression that reads them from the table, and their name in the file. */
 interface ColumnSql {
   definition: string
   staged: string
@@ -159,8 +159,8 @@ interface ColumnSql {
 }
 
 /**
- * Names that differ in case only, or not at all for DuckDB, are two columns of the file all the same: the
- * staged ones are numbered.
+ * For DuckDB, names that differ only in case are equal, but they are two columns of the file. So the staged
+ * columns are numbered.
  */
 function sqlOf(columns: RowsFileColumn[]): ColumnSql {
   return {
@@ -184,12 +184,12 @@ const LOGICAL: Record<string, number> = {
   TIMESTAMPTZ: duckdb.Type.TIMESTAMP_TZ,
 }
 
-/** Instants are the same number with and without a zone flag, so that they arrive as what they will be. */
+/** Instants are the same number with and without a zone, so they are staged with their final type. */
 function stagedType({ kind, type, duckType }: RowsFileColumn): string {
   return type === 'timestamp' ? duckType : stageType(kind, type)
 }
 
-/** The staged column with lists and structures made of their JSON text. */
+/** The staged column, with lists and structures built from their JSON text. */
 function unpacked({ kind, type }: RowsFileColumn, staged: string): string {
   return typeof type === 'string' ? staged : stagedExpression(staged, kind, type)
 }

@@ -1,4 +1,7 @@
-/** A DuckDB instance in this process, with its memory and threads bounded and its doors closed. */
+/**
+ * A DuckDB instance in this process, with limited memory and threads, and without access to files and
+ * network.
+ */
 import { DuckDBConnection, DuckDBResult } from '@duckdb/node-api'
 import duckdb, { type Connection, type Database } from '@duckdb/node-bindings'
 import { mkdir, rm } from 'node:fs/promises'
@@ -9,7 +12,7 @@ import { asPattern, literal } from './sql.ts'
 export interface SessionOptions {
   memoryBytes: number
   threads: number
-  /** Where DuckDB spills when a query needs more than its memory; made and removed with the session. */
+  /** Where DuckDB spills when a query exceeds its memory. Created and removed with the session. */
   spillFolder: string
 }
 
@@ -19,7 +22,7 @@ export interface DuckSession {
   /** All rows, as JSON-safe values (long integers as text). */
   rows(sql: string): Promise<unknown[][]>
   objects(sql: string): Promise<Record<string, unknown>[]>
-  /** A second connection to the same instance: statements on it run beside this one's. */
+  /** A second connection to the same instance: its statements run at the same time. */
   connect(): Promise<DuckSession>
   close(): Promise<void>
 }
@@ -83,14 +86,11 @@ async function connect(database: Database): Promise<DuckSession> {
   }
 }
 
-/**
- * Closes the instance's doors for SQL that users write: only these folders can be read, nothing written or
- * changed.
- */
+/** Closes the instance for SQL of users: it can read only these folders, and write or change nothing. */
 export async function lockDown(session: DuckSession, folders: string[]): Promise<void> {
   const allowed = folders
     .map((folder) => (folder.endsWith('/') ? folder : `${folder}/`))
-    // What is read is looked at as a pattern first, then as a name.
+    // DuckDB tries a path first as a pattern, then as a name.
     .flatMap((folder) => [literal(folder), literal(asPattern(folder))])
   await session.run(`SET allowed_directories = [${allowed.join(', ')}]`)
   await session.run('SET enable_external_access = false')

@@ -1,4 +1,4 @@
-/** The one place where SQL text is put together: quoting, types, literals. */
+/** The only place that builds SQL text: quoting, types, literals. */
 import type { DerivedColumn } from '../../core/engine.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
 
@@ -18,8 +18,8 @@ export function listLiteral(texts: string[]): string {
 }
 
 /**
- * A file by its name: readers take patterns, in which `x[1].csv` is x1.csv. A sign in brackets is itself, the
- * one escape that patterns have.
+ * A file by its name: readers take patterns, in which `x[1].csv` means x1.csv. A character in brackets stands
+ * for itself; patterns have no other escape.
  */
 export function fileLiteral(path: string): string {
   return literal(asPattern(path))
@@ -31,14 +31,14 @@ export function fileList(paths: string[]): string {
 }
 
 /**
- * The rows of Parquet files of ours. What a file lacks is null. Values that stand in its path are none of its
- * columns: DuckDB would add them by itself, and let `.../title=x/...` win over a column title.
+ * The rows of our Parquet files. A missing column is null. Values in the path are not columns: DuckDB would
+ * add them, and let `.../title=x/...` win over a column title.
  */
 export function parquetRows(paths: string[], ...options: string[]): string {
   return `read_parquet(${[fileList(paths), 'union_by_name = true', 'hive_partitioning = false', ...options].join(', ')})`
 }
 
-/** The pattern that matches this name alone. */
+/** The pattern that matches only this name. */
 export function asPattern(path: string): string {
   return path.replace(/[[?*]/g, (sign) => `[${sign}]`)
 }
@@ -62,13 +62,13 @@ export function duckType(type: DeltaType): string {
   return plain[type] ?? type.toUpperCase()
 }
 
-/** Type in which a stage holds values of this kind before they are cast. */
+/** The type in which a stage holds values of this kind before the cast. */
 export function stageType(kind: string, type: DeltaType): string {
   if (kind !== 'text') return duckType(type)
   return type === 'binary' ? 'BLOB' : 'VARCHAR'
 }
 
-/** Expression that turns a staged column into the table's type. */
+/** The expression that turns a staged column into the table's type. */
 export function stagedExpression(column: string, kind: string, type: DeltaType): string {
   if (kind !== 'text' || type === 'string' || type === 'binary') return name(column)
   const source = typeof type === 'string' ? name(column) : `${name(column)}::JSON`
@@ -81,7 +81,7 @@ export function derivedExpression(column: DerivedColumn): string {
   return `CAST(${value} AS ${duckType(column.type)}) AS ${name(column.name)}`
 }
 
-/** A partition value as the Delta log writes it (text), cast back to the column's type. */
+/** A partition value from the Delta log (text), cast back to the column's type. */
 export function partitionExpression(column: string, type: DeltaType, value: string | null): string {
   return derivedExpression({ name: column, type, value })
 }

@@ -1,4 +1,4 @@
-/** Stages: rows of a stream gathered in DuckDB's memory until they are written as one Parquet file. */
+/** Stages: rows of a stream gather in DuckDB's memory until they are written as one Parquet file. */
 import duckdb, { type Appender, type LogicalType } from '@duckdb/node-bindings'
 import { failpoint, trapFor } from '../../core/failpoint.ts'
 import type {
@@ -43,7 +43,7 @@ interface Staging {
   /** The connection that writes files while the other one takes rows. */
   writing: DuckSession
   arena: Arena
-  /** Tables made so far, which are numbered. */
+  /** Tables created so far. They are numbered. */
   tables: number
 }
 
@@ -103,7 +103,7 @@ async function createStage(staging: Staging, columns: StageColumn[]): Promise<St
 
 interface NewFile {
   path: string
-  /** As they are staged. */
+  /** In staged form. */
   columns: StageColumn[]
   derived: DerivedColumn[]
   /** Names of all columns, in the order of the file. */
@@ -165,9 +165,9 @@ async function springTraps(
 }
 
 /**
- * zstd at level 1: a quarter less CPU than level 3 for the same size. A dictionary is given up at 4,096
- * values instead of a fifth of the row group: ids and titles cost 13 % of the whole COPY before that, and
- * files get 3 % smaller (measured on the sample).
+ * zstd at level 1: a quarter less CPU than level 3 for the same size. Dictionaries stop at 4,096 values
+ * instead of a fifth of the row group: before, IDs and titles cost 13 % of the whole COPY; now files are also
+ * 3 % smaller (measured on the sample).
  */
 export function parquetOptions(compression: string, columns = 0): string {
   const level = compression === 'zstd' ? ', COMPRESSION_LEVEL 1' : ''
@@ -175,9 +175,9 @@ export function parquetOptions(compression: string, columns = 0): string {
 }
 
 /**
- * DuckDB keeps a dictionary of each column in memory, at its full size from the first row on: 1.2 MB by
- * default, 1 GB for 850 columns of 250 rows (measured), and a row group of all columns. Wide tables share
- * what 32 columns take.
+ * DuckDB keeps a dictionary of each column in memory, at its full size from the first row on: by default 1.2
+ * MB, so 1 GB for 850 columns of 250 rows (measured), plus a row group of all columns. Wide tables share the
+ * memory of 32 columns.
  */
 function dictionaryOptions(columns: number): string {
   const { wideColumns } = LIMITS
@@ -198,7 +198,7 @@ export interface CopiedFile extends FileStatistics {
   partitionValues: Record<string, string | null>
 }
 
-/** Runs a COPY that returns statistics, one row a file. */
+/** Runs a COPY that returns statistics, one row per file. */
 export async function copyWithStats(session: DuckSession, sql: string, path: string): Promise<CopiedFile[]> {
   try {
     const files = await session.objects(sql)

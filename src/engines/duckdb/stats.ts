@@ -2,7 +2,9 @@
 import { ORIGIN_COLUMNS, REJECT_COLUMNS } from '../../core/raw-columns.ts'
 import type { DeltaType } from '../../core/table-schema.ts'
 
-/** Longer texts are left out: a cut maximum would have to be rounded up, and long texts prune nothing. */
+/**
+ * Longer texts are left out: a truncated maximum would have to be rounded up, and long texts prune nothing.
+ */
 const LONGEST_TEXT = 64
 
 export interface FileStatistics {
@@ -37,8 +39,8 @@ const FIRST_COLUMNS = 32
 const ORIGINS = [...ORIGIN_COLUMNS, ...REJECT_COLUMNS].map((column) => column.name)
 
 /**
- * Of a wide table only the first columns have statistics, as other Delta writers do it: those of 2,000
- * columns are 400 KB a file, and each reader of the log holds them for all files. Undefined: all have.
+ * Only the first columns of a wide table have statistics, as with other Delta writers: those of 2,000 columns
+ * are 400 KB per file, and each reader of the log holds them for all files. Undefined: all columns have them.
  */
 function indexedColumns(types: Map<string, DeltaType>): Set<string> | undefined {
   return types.size <= MOST_COLUMNS
@@ -53,19 +55,19 @@ function boundOf(value: string | undefined, type: string, upper: boolean): unkno
   if (type === 'timestamp') return timestampBound(value, upper)
   const number = Number(value)
   if (type === 'double') return Number.isFinite(number) ? number : undefined
-  // A rounded bound would hide rows from readers. Exact as JSON numbers are 53 bits, and decimals of 15
-  // digits.
+  // A rounded bound would hide rows from readers. JSON numbers are exact for integers of 53 bits and decimals
+  // of 15 digits.
   if (!type.startsWith('decimal')) return Number.isSafeInteger(number) ? number : undefined
   return value.replace(/^-?0*\.?0*|\./g, '').length <= 15 ? number : undefined
 }
 
-/** Timestamps are kept to the millisecond: the lower bound rounded down, the upper one up. */
+/** Timestamps are kept to the millisecond: the lower bound is rounded down, the upper one up. */
 function timestampBound(value: string, upper: boolean): string | undefined {
   const match = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:\+00(?::00)?)?$/.exec(value)
   if (match === null) return undefined
   const micros = Number((match[3] ?? '').padEnd(6, '0'))
   const millis = upper ? Math.ceil(micros / 1000) : Math.floor(micros / 1000)
   const date = new Date(Date.parse(`${match[1]}T${match[2]}Z`) + millis)
-  // A bound in year 10000 is one that readers cannot parse.
+  // Readers cannot parse a bound in year 10000.
   return Number.isNaN(date.getTime()) || date.getUTCFullYear() > 9999 ? undefined : date.toISOString()
 }

@@ -1,15 +1,15 @@
-/** The rows of an open table's files as one relation, with all columns that the table has. */
+/** The rows of a table's files as one relation, with all columns of the table. */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
 import type { TableColumn } from '../../core/table-schema.ts'
 import { listLiteral, literal, name, parquetRows, partitionExpression } from './sql.ts'
 
-/** What a relation says of where a row stands (ADDED_COLUMNS), beside its columns. */
+/** The columns for the place of a row (ADDED_COLUMNS). */
 export type Place = 'file' | 'row'
 
 /**
- * SQL of a relation over files. Partition columns live in the log only, so each combination of their values
- * is a branch; a column that a file lacks (it was added later) is null. `extras`: what else to say of each
+ * SQL of a relation over files. Partition columns live only in the log, so each combination of their values
+ * is a branch. A column that a file lacks (it was added later) is null. `extras`: additional columns for each
  * row.
  */
 export function rowsOfFiles(
@@ -41,8 +41,7 @@ function branch(
     .map((column) =>
       partitionExpression(column.name, column.type, files[0].partitionValues[column.name] ?? null),
     )
-  // Only the table's columns: files that Spark or delta-rs wrote may hold others, partition columns among
-  // them.
+  // Only columns of the table: files from Spark or delta-rs may hold others, such as partition columns.
   const own = columns.filter((column) => !partitionColumns.includes(column.name)).map((column) => column.name)
   const options = [
     ...(extras.includes('file') ? [`filename = ${literal(ADDED_COLUMNS.file)}`] : []),

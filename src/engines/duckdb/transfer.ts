@@ -1,6 +1,6 @@
 /**
- * Whole inputs to one Parquet file, by DuckDB alone: Parquet files, and CSV that another process writes into
- * a pipe.
+ * Writes whole inputs to one Parquet file with DuckDB alone: Parquet files, and CSV that another process
+ * writes into a pipe.
  */
 import type { DuckSession } from './session.ts'
 import { fileList, fileLiteral, literal, name } from './sql.ts'
@@ -8,21 +8,21 @@ import { fileList, fileLiteral, literal, name } from './sql.ts'
 export interface TransferInput {
   format: 'csv' | 'parquet'
   paths: string[]
-  /** Name to DuckDB type, in order. Without, types are inferred from the first rows. */
+  /** Name to DuckDB type, in order. Without it, the types are inferred from the first rows. */
   columns?: Record<string, string>
   header?: boolean
   delimiter?: string
   quote?: string
   newLine?: string
-  /** Stands for a missing value; in quotes it is that text. */
+  /** Stands for a missing value. In quotes, it is this text. */
   nullText?: string
-  /** At most so many rows: of a draft. */
+  /** At most this many rows, for a draft. */
   limit?: number
-  /** Expressions instead of `*`, for types that text has no form of. */
+  /** Expressions instead of `*`, for types without a text form. */
   select?: string
   /**
-   * A line may have so many bytes, and lines are read one after the other: the reader takes a few times as
-   * much memory.
+   * Most bytes of a line; lines are then read one after the other. The reader takes a few times as much
+   * memory.
    */
   maxLineBytes?: number
 }
@@ -32,7 +32,9 @@ export interface TransferResult {
   rejected: number
 }
 
-/** Reads the input and writes it. Text is cast as it is: only what we wrote ourselves is read like that. */
+/**
+ * Reads the input and writes it. Text is cast directly: only text that we wrote ourselves is read this way.
+ */
 export async function transfer(
   session: DuckSession,
   input: TransferInput,
@@ -57,7 +59,7 @@ function relation(input: TransferInput): string {
           .join(', ')}}`
   const option = (key: string, value: string | undefined): string =>
     value === undefined ? '' : `, ${key} = ${literal(value)}`
-  // A declared shape is not sniffed: what a file looks like must not change how it is read.
+  // A declared shape is not sniffed: the look of a file must not change how it is read.
   const sniff = input.columns === undefined ? '' : ', auto_detect = false'
   const { maxLineBytes: most } = input
   const long =
@@ -65,7 +67,7 @@ function relation(input: TransferInput): string {
   return `read_csv(${files}, header = ${input.header ?? true}${option('delim', input.delimiter ?? (input.columns === undefined ? undefined : ','))}${option('quote', input.quote ?? (input.columns === undefined ? undefined : '"'))}${option('escape', input.columns === undefined ? undefined : (input.quote ?? '"'))}${option('new_line', input.newLine?.replace('\r', '\\r').replace('\n', '\\n'))}${option('nullstr', input.nullText)}${input.nullText === undefined ? '' : ', allow_quoted_nulls = false'}${columns}${sniff}${long})`
 }
 
-/** A column as text of a pipe, turned into what it is: bytes come as \\x and hexadecimal digits. */
+/** Turns the text of a pipe back into its column: bytes arrive as \\x and hexadecimal digits. */
 export function unhexed(column: string, as = column): string {
   return `unhex(substr(${name(column)}, 3)) AS ${name(as)}`
 }

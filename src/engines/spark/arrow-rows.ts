@@ -44,7 +44,7 @@ function plainValue(value: unknown, type: DataType): unknown {
   return value
 }
 
-/** Arrow holds decimals as 128-bit two's complement integers, least word first. */
+/** Arrow holds decimals as 128-bit two's complement integers, lowest word first. */
 function decimalText(words: Uint32Array, scale: number): string {
   let unscaled = BigInt.asIntN(
     128,
@@ -57,8 +57,8 @@ function decimalText(words: Uint32Array, scale: number): string {
 }
 
 /**
- * A batch by column, for results too large to make an object of each row. Values are Arrow's own: bytes are
- * valid while the batch is.
+ * A batch by column, for results too large for an object per row. Values are Arrow's own: bytes are valid as
+ * long as the batch.
  */
 export function arrowColumns(bytes: Uint8Array): {
   rows: number

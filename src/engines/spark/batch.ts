@@ -1,4 +1,4 @@
-/** The batch's engine on Spark: the same port, the same keys and positions, the same files. */
+/** The batch's engine on Spark: the same port, keys, positions and files. */
 import { ByteWriter, parquetWrite } from 'hyparquet-writer'
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { BatchEngine, PublishTarget, VisitKeys } from '../../core/batch-engine.ts'
@@ -82,7 +82,7 @@ function positionFile(positions: Float64Array): Uint8Array {
   return new Uint8Array(writer.getBuffer())
 }
 
-/** Why keys of this type cannot be told on Spark as DuckDB tells them; undefined when they can. */
+/** Why Spark cannot compare keys of these types as DuckDB does. Undefined if it can. */
 function keyProblem(key: string[], columns: TableColumn[]): string | undefined {
   const odd = columns.find(
     (column) => key.includes(column.name) && (typeof column.type !== 'string' || column.type === 'double'),
@@ -93,7 +93,7 @@ function keyProblem(key: string[], columns: TableColumn[]): string | undefined {
 }
 
 /**
- * The 128 bits that DuckDB makes of a key, from the same text: both engines share one index of published
+ * The same 128 bits that DuckDB makes of a key, from the same text: both engines share one index of published
  * keys.
  */
 function keyHash(key: string[], columns: TableColumn[]): string {

@@ -1,5 +1,6 @@
 /**
- * Spark's errors in the words of our table: which can be tried again, and what a user does about the others.
+ * Turns Spark's errors into errors of our table: which ones a retry can cure, and what a user does about the
+ * others.
  */
 import { status, type ServiceError } from '@grpc/grpc-js'
 import { HeadraceError, failure, reasonOf } from '../../core/errors.ts'
@@ -9,15 +10,15 @@ export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && 'metadata' in error
 }
 
-/** The class in brackets with which Spark's messages begin: `[INVALID_HANDLE.SESSION_NOT_FOUND] ...`. */
+/** The class in brackets at the start of Spark's messages: `[INVALID_HANDLE.SESSION_NOT_FOUND] ...`. */
 export function classOf(error: unknown): string {
   return /\[([A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*)\]/.exec(reasonOf(error))?.[1] ?? ''
 }
 
 /**
- * The server cannot be reached, or went away: trying the same call again may help. A connection that a server
- * ends because it was asked too often (HTTP/2's ENHANCE_YOUR_CALM) is such a one, though gRPC gives it the
- * code of a message that is too large.
+ * The server is unreachable or went away: a retry may help. A connection that a server ends because of too
+ * many requests (HTTP/2's ENHANCE_YOUR_CALM) belongs here, although gRPC gives it the code of an oversized
+ * message.
  */
 export function isUnavailable(error: unknown): boolean {
   return (
@@ -28,8 +29,8 @@ export function isUnavailable(error: unknown): boolean {
 }
 
 /**
- * Classifies what a call threw. `details`: what the server says of the error when asked, if it could be
- * asked. `action` completes "Spark could not ...".
+ * Classifies the error of a call. `details`: the server's answer to a request for details, if there was one.
+ * `action` completes "Spark could not ...".
  */
 export function sparkError(
   error: unknown,
@@ -60,7 +61,7 @@ export function sparkError(
   return failure('spark_failed', { action, reason: firstLine(reason) }, error)
 }
 
-/** The deepest cause says what happened; the first message says where. */
+/** The deepest cause tells what happened; the first message tells where. */
 function messageOf(error: unknown, details: ErrorDetails | undefined): string {
   const root = details?.errors[details.root_error_idx ?? 0]
   if (details === undefined || root === undefined) return reasonOf(error).replace(/^\d+ [A-Z_]+: /, '')

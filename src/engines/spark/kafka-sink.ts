@@ -1,4 +1,4 @@
-/** Messages to a topic from Spark: what a pipeline on Spark would send, for trying ours with it. */
+/** Sends messages to a topic from Spark, as a pipeline on Spark would, for trying ours with it. */
 import type { MessageSink } from '../../core/message-sink.ts'
 import { arrowTable } from './arrow-rows.ts'
 import type { SparkSession } from './session.ts'
@@ -11,12 +11,12 @@ export interface SparkSinkOptions {
   close(): Promise<void>
 }
 
-/** A send costs Spark a tenth of a second, whatever is in it. */
+/** A send costs Spark a tenth of a second, whatever its size. */
 const BATCH_MESSAGES = 20_000
 
 /**
- * Acknowledged by all replicas before `send` resolves. Spark does not say at which offsets, and gives
- * messages the time at which it sends them.
+ * All replicas have acknowledged the messages when `send` resolves. Spark does not report the offsets, and
+ * stamps messages with the time of sending.
  */
 export function openSparkSink({
   session,

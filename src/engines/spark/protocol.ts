@@ -1,6 +1,6 @@
 /**
- * Spark Connect's messages as objects, and the service that carries them. The .proto beside this file is read
- * when a session opens: nothing is generated, and what we use of the protocol can be read in one page
+ * Spark Connect's messages as objects, and the service that carries them. The .proto file next to this one is
+ * read when a session opens: nothing is generated, and the part of the protocol that we use fits one page
  * (docs/decisions/0007).
  */
 import {
@@ -70,7 +70,7 @@ export interface ErrorDetails {
   }[]
 }
 
-/** Every request says whose session it belongs to, and which server it thinks it talks to. */
+/** Every request names its session, and the server that it expects. */
 export interface RequestHead {
   session_id: string
   client_observed_server_side_session_id?: string
@@ -131,19 +131,19 @@ interface Loaded {
   }
 }
 
-/** A message may carry a batch of result rows: Spark's own limit for them is 128 MiB. */
+/** A message may carry a batch of result rows. Spark's own limit for them is 128 MiB. */
 const MESSAGE_BYTES = 128 * 1024 * 1024
 
 /**
- * How often a silent server is asked whether it is there. gRPC for Java ends the connection of a client that
- * asks more than twice within five minutes in which it was sent nothing (`permitKeepAliveTime`; Spark does
- * not change it), and Spark says nothing until a job runs.
+ * How often to ping a silent server. gRPC for Java ends the connection of a client that pings more than twice
+ * within five minutes without traffic (`permitKeepAliveTime`; Spark does not change it), and Spark sends
+ * nothing until a job runs.
  */
 const KEEPALIVE_MS = 330_000
 
 /**
- * Opens a channel; nothing is sent yet. `tls`: verify the server's certificate, as for every address that is
- * not this machine's.
+ * Opens a channel; it sends nothing yet. `tls`: verify the server's certificate, as for every address other
+ * than this machine's.
  */
 export function openService(address: string, tls: boolean): SparkService {
   const { spark } = loadPackageDefinition(load('connect.proto')) as unknown as Loaded
@@ -159,7 +159,7 @@ export function openService(address: string, tls: boolean): SparkService {
   )
 }
 
-/** The error's id and class from the trailer of a failed call, when the server sent them. */
+/** The ID and class of the error from the trailer of a failed call, if the server sent them. */
 export function errorInfo(error: ServiceError): Record<string, string> {
   const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? []
   if (!Buffer.isBuffer(bytes)) return {}

@@ -1,4 +1,7 @@
-/** Rows of RAW to data files of Processed, by Spark: which rows, in which table partition, written how. */
+/**
+ * Turns rows of RAW into data files of Processed with Spark: which rows, in which table partition, and how
+ * they are written.
+ */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { PartitionRule, PublishTarget, PublishedFile, RawSlice } from '../../core/batch-engine.ts'
 import { rowsIn, type DataFile, type TableColumn } from '../../core/table-schema.ts'
@@ -8,19 +11,19 @@ import type { SparkSession } from './session.ts'
 import { constant, literal, name } from './sql.ts'
 import { STAGING_ENTRY, stagedFiles } from './staging.ts'
 
-/** The store that the engine writes to, by the addresses that it writes with. */
+/** The store that the engine writes to, by the addresses for writing. */
 export interface StoreByAddress {
   read(address: string): Promise<Buffer | undefined>
   write(address: string, bytes: Uint8Array): Promise<void>
-  /** Removes everything below. */
+  /** Removes everything below an address. */
   clear(address: string): Promise<void>
 }
 
-/** What is taken of rows. */
+/** The selection of rows. */
 export interface Picked {
-  /** Columns that the files have. */
+  /** All columns of the files. */
   all: TableColumn[]
-  /** Names of those asked for. */
+  /** Names of the requested columns. */
   columns: string[]
   partitions: PartitionRule[]
 }
@@ -28,8 +31,8 @@ export interface Picked {
 const [POSITION, PARTITION_PATH] = [name(ADDED_COLUMNS.position), name(ADDED_COLUMNS.partitionPath)]
 
 /**
- * Rows of slices in order, each with its position over all of them, its table partition and the columns asked
- * for.
+ * Rows of slices in order, each with its position over all of them, its table partition and the requested
+ * columns.
  */
 export function rowsOfSlices(alias: string, slices: RawSlice[], { all, columns, partitions }: Picked): Query {
   const wanted = all.filter(
@@ -83,7 +86,8 @@ function partitionValue(rule: PartitionRule, from = ''): string {
 }
 
 /**
- * Rows of RAW as the table's columns. `rows`: what rowsOfSlices made, with `storedColumns`, or a part of it.
+ * Rows of RAW with the columns of the table. `rows`: the result of rowsOfSlices with `storedColumns`, or a
+ * part of it.
  */
 export function tableColumns(request: PublishTarget): string {
   return request.columns
@@ -118,11 +122,11 @@ export interface FileTarget {
   folder: string
   partitionBy: string[]
   compression: string
-  /** Says what is done in an error: "Spark could not <action>". */
+  /** For errors: "Spark could not <action>". */
   action: string
 }
 
-/** Where the rows of a request go. */
+/** The destination of a request's rows. */
 export const targetOf = ({ folder, partitions, compression }: PublishTarget): FileTarget => ({
   folder,
   partitionBy: partitions.map((rule) => rule.name),
@@ -131,9 +135,8 @@ export const targetOf = ({ folder, partitions, compression }: PublishTarget): Fi
 })
 
 /**
- * Writes rows into a folder of their own, one folder below it for each table partition. Rows of one table
- * partition come together first, so that a batch makes few files; Spark splits what is too large for one
- * task.
+ * Writes rows into a separate folder, with one folder for each table partition. Rows of one table partition
+ * are brought together first, so a batch makes few files. Spark splits what is too large for one task.
  */
 export async function writeFiles(
   { session, store, signal }: WriteOptions,
@@ -146,7 +149,7 @@ export async function writeFiles(
   return written({ session, store, signal }, input, target)
 }
 
-/** Writes a relation as it is and returns its files, with paths relative to the folder. */
+/** Writes a relation unchanged, and returns its files with paths relative to the folder. */
 export async function written(
   { session, store, signal }: WriteOptions,
   input: Relation,
@@ -173,7 +176,7 @@ export async function written(
     .map((file) => ({ ...file, path: decodeURIComponent(file.path) }))
 }
 
-/** How many rows of a query each table partition has, by the partition path that rowsOfSlices adds. */
+/** The number of a query's rows in each table partition, by the partition path that rowsOfSlices adds. */
 export async function countByPartition(session: SparkSession, rows: Query): Promise<Map<string, number>> {
   const found = await session.rows(
     relationOf({
@@ -185,7 +188,7 @@ export async function countByPartition(session: SparkSession, rows: Query): Prom
   return new Map(found.map((row) => [String(row.partition_path), Number(row.n)]))
 }
 
-/** Those of the files that a query names, which are to be written again. */
+/** The files among these that a query names, for rewriting. */
 export async function filesIn(
   session: SparkSession,
   query: Query,

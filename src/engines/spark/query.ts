@@ -1,7 +1,4 @@
-/**
- * SQL text together with the relations it reads: plans that need no views and leave nothing behind in a
- * session.
- */
+/** SQL text with the relations that it reads: plans that need no views and leave nothing in a session. */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { failure } from '../../core/errors.ts'
 import type { PublishedFile } from '../../core/batch-engine.ts'
@@ -12,7 +9,7 @@ import { literal, name, sparkType } from './sql.ts'
 
 export interface Query {
   sql: string
-  /** By the names that the SQL knows them by. */
+  /** By their names in the SQL. */
   sources: Record<string, Relation>
 }
 
@@ -25,15 +22,15 @@ export function relationOf({ sql, sources }: Query): Relation {
   }
 }
 
-/** The sources of several queries; the same name stands for the same relation. */
+/** The sources of several queries. The same name means the same relation. */
 export function sourcesOf(...queries: Query[]): Query['sources'] {
   return Object.assign({}, ...queries.map((query) => query.sources)) as Query['sources']
 }
 
 /**
- * Parquet files by their names. Spark takes a path for a pattern where it has `[`, `{`, `*` or `?` in it, as
- * a table's folder may: it would read other files, or none. (Delta's own option against it, `__globPaths__`,
- * is not heard here.)
+ * Parquet files by name. Spark treats a path with `[`, `{`, `*` or `?`, which a table's folder may contain,
+ * as a pattern: it would read other files, or none. (Delta's own option against it, `__globPaths__`, has no
+ * effect here.)
  */
 export function parquetFiles(paths: string[], schema?: string): Relation {
   const names = paths.map((path) => path.replace(/[\\*?[\]{}]/g, '\\$&'))
@@ -41,8 +38,8 @@ export function parquetFiles(paths: string[], schema?: string): Relation {
 }
 
 /**
- * Rows of Parquet files, columns that a file lacks being null, with where each stands (ADDED_COLUMNS: file
- * and row).
+ * Rows of Parquet files, with null for columns that a file lacks, and the place of each row (ADDED_COLUMNS:
+ * file and row).
  */
 export function parquetRows(paths: string[], columns: TableColumn[]): Relation {
   const schema = columns.map((column) => `${name(column.name)} ${sparkType(column.type)}`).join(', ')
@@ -60,8 +57,7 @@ export function parquetRows(paths: string[], columns: TableColumn[]): Relation {
 }
 
 /**
- * What is known of each file, to be joined by `file`. A file that is not among them is an error, never a row
- * less.
+ * What is known of each file, for a join by `file`. An unknown file is an error; the join never drops a row.
  */
 export function fileFacts(
   facts: { path: string; values: (string | number | null)[] }[],
@@ -79,20 +75,19 @@ export function fileFacts(
   return { local_relation: { data: arrowTable(columns) } }
 }
 
-/** Stands for null among texts of a local relation: no partition value is this. */
+/** Stands for null among the texts of a local relation: no partition value equals it. */
 const NULL_TEXT = '\u0000null'
 
 const factText = (column: string): string => `nullif(${column}, ${literal(NULL_TEXT)})`
 
-/** Columns of a table, and which of them its partitions are. */
+/** Columns of a table, and its partition columns. */
 export interface TableShape {
   columns: TableColumn[]
   partitionColumns: string[]
 }
 
 /**
- * All rows of a table's files with all its columns; partition columns, which live in the log only, among
- * them.
+ * All rows of a table's files with all its columns, including partition columns, which live only in the log.
  */
 export function rowsOfFiles(
   alias: string,
@@ -131,14 +126,14 @@ export function rowsOfFiles(
   }
 }
 
-/** True for every row of a file that was named; raises an error for others. */
+/** True for every row of a known file. Raises an error for others. */
 export function knownFile(facts: string): string {
   return `(${facts}.file IS NOT NULL OR CAST(raise_error(concat('a file that nobody asked for: ', f.${name(ADDED_COLUMNS.file)})) AS BOOLEAN))`
 }
 
 /**
- * A path as Spark writes it in `_metadata.file_path`: java.net.URI's quoting of illegal characters, that is
- * of all but these and those beyond ASCII.
+ * A path as Spark writes it in `_metadata.file_path`: java.net.URI quotes all characters except these and
+ * those beyond ASCII.
  */
 export function sparkPath(path: string): string {
   const match = /^([a-z0-9]+:\/\/[^/]*)(\/.*)$/.exec(path)

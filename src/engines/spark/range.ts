@@ -1,8 +1,8 @@
 /**
  * Ranges of a topic on Spark: a table of ranges goes through a script transform, whose script is our own
- * task. Spark decides where tasks run, starts them again where they fail, and hands back what those said that
- * got through; what others wrote nobody ever names. No record passes through the JVM: docs/decisions/0009 has
- * the measurements.
+ * task. Spark decides where tasks run, restarts them after failures, and returns the output of those that
+ * succeeded; the files of others are never referenced. No record passes through the JVM (docs/decisions/0009
+ * has the measurements).
  */
 import { ERRORS, HeadraceError, failure, reasonOf, type ErrorCode } from '../../core/errors.ts'
 import type { OffsetRange } from '../../core/engine.ts'
@@ -65,7 +65,7 @@ export function createRangeEngine(options: RangeEngineOptions): RangeEngine {
   }
 }
 
-/** No text in a line holds this: lines are JSON or base64. */
+/** No line contains this character: lines are JSON or base64. */
 const SEPARATOR = '\u0001'
 
 async function runTasks(
@@ -100,8 +100,8 @@ async function runTasks(
 }
 
 /**
- * What a task said last, by its own name. One that said nothing was killed: by a message, by the system, or
- * by its limit of memory.
+ * The last error of a task, with its own code. A task without one was killed: by a message, by the system, or
+ * by its memory limit.
  */
 function taskError(error: unknown): unknown {
   if (!(error instanceof HeadraceError)) return error
@@ -113,7 +113,7 @@ function taskError(error: unknown): unknown {
   }
   const status = /Subprocess exited with status (\d+)/.exec(reason)?.[1]
   if (status === undefined) return error
-  // 127: the shell found no such command; 126: it may not run it.
+  // 127: the shell found no such command. 126: it may not run it.
   return failure(
     status === '126' || status === '127' ? 'spark_task_missing' : 'decoder_crashed',
     { reason: reason.slice(0, 300) },

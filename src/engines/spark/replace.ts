@@ -1,6 +1,6 @@
 /**
- * Latest wins, on Spark: the newest row of each key is published, and files that held an older one are
- * written again without it.
+ * Latest wins, on Spark: publishes the newest row of each key, and rewrites the files with an older row
+ * without it.
  */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import type { Replacement, ReplaceRequest } from '../../core/batch-engine.ts'
@@ -27,17 +27,17 @@ const [POSITION, NTH, ROWS_OF_KEY, FILE, ROW] = (
 export interface SparkBatchOptions {
   session: SparkSession
   store: StoreByAddress
-  /** Columns of RAW and of Processed, and which of the latter its partitions are. */
+  /** Columns of RAW and Processed, and the partition columns of the latter. */
   rawColumns: TableColumn[]
   columns: TableColumn[]
   partitionColumns: string[]
-  /** A folder of the store for what one step hands to the next; removed at the end. */
+  /** A folder of the store for the results of single steps. Removed at the end. */
   workFolder: string
 }
 
 /**
- * The steps of the embedded engine (engines/duckdb/replace.ts); what one step hands to the next is a file in
- * the work folder.
+ * The steps of the embedded engine (engines/duckdb/replace.ts). Each step passes its result to the next as a
+ * file in the work folder.
  */
 export async function replace(options: SparkBatchOptions, request: ReplaceRequest): Promise<Replacement> {
   const { session } = options
@@ -57,7 +57,7 @@ export async function replace(options: SparkBatchOptions, request: ReplaceReques
     publishedMatches(options, request, newest),
     'compare with what is published',
   )
-  // What has a newer one published leaves; what is left replaces.
+  // A row with a newer published version is dropped; the rest replaces the published rows.
   const winners = `SELECT * FROM newest c WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.position = c.${POSITION} AND NOT m.newer)`
   const losers = `SELECT m.* FROM matches m LEFT SEMI JOIN (${winners}) w ON m.position = w.${POSITION}`
   const both = { ...newest, ...matches }
@@ -86,7 +86,7 @@ export async function replace(options: SparkBatchOptions, request: ReplaceReques
   }
 }
 
-/** Writes a query's rows into the work folder and returns them as a source of that name. */
+/** Writes the rows of a query into the work folder, and returns them as a source of that name. */
 async function keep(
   options: SparkBatchOptions,
   alias: string,
@@ -140,7 +140,7 @@ interface Found {
   obsolete: ReplaceRequest['published']
 }
 
-/** The winners as the table's columns, and what stays of the files that are written again. */
+/** The winners with the columns of the table, and the remaining rows of the rewritten files. */
 function newFiles(
   options: SparkBatchOptions,
   request: ReplaceRequest,

@@ -1,6 +1,6 @@
 /**
- * Upkeep's engine on Spark: merges data files, writes them again without the rows of some keys, publishes
- * keys anew.
+ * Upkeep's engine on Spark: merges data files, rewrites them without the rows of some keys, publishes keys
+ * again.
  */
 import { ADDED_COLUMNS } from '../../core/added-columns.ts'
 import { hexPattern } from '../../core/byte-search.ts'
@@ -39,7 +39,7 @@ export interface SparkRewriteOptions {
   store: StoreByAddress
 }
 
-/** Rows that the last findKeys found, as it remembers them. */
+/** The remembered rows of the last findKeys. */
 interface Doomed {
   rows: { file: string; row: bigint }[]
   messages: { topic_id: string; kafka_partition: number; kafka_offset: bigint }[]
@@ -66,7 +66,7 @@ export function openSparkRewriteEngine(options: SparkRewriteOptions): RewriteEng
   }
 }
 
-/** Columns of a data file: what the log carries is not in it. */
+/** Columns of a data file, without those that live in the log. */
 const storedIn = (table: RewriteTable): TableColumn[] =>
   table.columns.filter((column) => !table.partitionColumns.includes(column.name))
 
@@ -97,7 +97,7 @@ async function merge(
   const by =
     orderBy.length === 0 ? `o.nth, r.${ROW}` : orderBy.map((column) => `r.${name(column)}`).join(', ')
   const columns = stored.map((column) => `r.${name(column.name)}`).join(', ')
-  // One task, and its rows sorted: COALESCE would not keep what an ORDER BY before it did.
+  // One task with sorted rows: COALESCE would not keep the order of an earlier ORDER BY.
   const sql = `SELECT /*+ REPARTITION(1) */ ${columns} FROM (${rows.sql}) r JOIN merge_order o ON r.${FILE} = o.file SORT BY ${by}`
   const sources = { ...rows.sources, merge_order: order }
   const target = { folder, compression: table.compression, action: 'merge files' }
@@ -162,7 +162,7 @@ async function findDoomed(
   }
 }
 
-/** Whether bytes hold all texts of one of the keys, each by itself. */
+/** Whether bytes contain all texts of one of the keys as whole words. */
 function holdsAny(bytes: string, keys: string[][]): string {
   const structs = keys.map((key) => `struct(${key.map((part) => literal(hexPattern(part))).join(', ')})`)
   const parts = keys[0].map((_, i) => `hex(${bytes}) RLIKE k.col${i + 1}`)
@@ -182,7 +182,7 @@ async function withoutRows(
   const stored = storedIn(table)
   const rows = rowsOfFiles('kept', { columns: stored, partitionColumns: [] }, [file], ['row'])
   const cleared = doomed.messages.length > 0 && stored.some((column) => column.name === 'original')
-  // As the embedded engine: bytes of a whole message, or those of one record that hold the key.
+  // As in the embedded engine: bytes of a whole message, or those of one record that contain the key.
   if (cleared) {
     const { messages } = doomed
     sources.silenced = {
@@ -210,7 +210,7 @@ async function withoutRows(
   return oneFile(options, { sql, sources: { ...rows.sources, ...sources } }, file, target)
 }
 
-/** The order in which records of one key arrived, whatever files they lie in by now. */
+/** The order in which records of one key arrived, whatever files hold them now. */
 const ARRIVAL = ['ingest_time', 'topic_id', 'kafka_partition', 'kafka_offset', 'ordinal']
 
 /** The steps of the embedded engine: see engines/duckdb/republish.ts. */
@@ -248,14 +248,14 @@ async function republish(options: SparkRewriteOptions, request: RepublishRequest
   return { adds, obsolete: touched.map((file) => file.path), published, replaced }
 }
 
-/** The condition that a row has one of the keys that changed. */
+/** The condition that a row has one of the changed keys. */
 function affectedBy(changed: Query, key: string[]): (alias: string) => string {
   const keys = `SELECT DISTINCT ${key.map(name).join(', ')} FROM (${changed.sql})`
   return (alias) =>
     `EXISTS (SELECT 1 FROM (${keys}) a WHERE ${key.map((column) => `a.${name(column)} <=> ${alias}.${name(column)}`).join(' AND ')})`
 }
 
-/** Of each key that changed, the row that is to be published. */
+/** The row to publish for each changed key. */
 function newestOfKeys(
   request: RepublishRequest,
   changed: Query,
@@ -280,7 +280,7 @@ async function countRows(session: SparkSession, { sql, sources }: Query): Promis
   return Number((await session.rows(counted, { action: 'count rows' }))[0].n)
 }
 
-/** RAW's columns, as far as publishing needs them. */
+/** The columns of RAW that publishing needs. */
 function rawColumns(request: RepublishRequest): TableColumn[] {
   const origin: TableColumn[] = [
     { name: 'ingest_time', type: 'timestamp' as const },

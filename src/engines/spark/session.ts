@@ -1,7 +1,7 @@
 /**
- * A Spark Connect session: runs plans, streams their rows back, survives a connection that is cut. The server
- * may go away at any moment; then the session ends with a named error and a new one must be opened, for
- * nothing of it lives on.
+ * A Spark Connect session: runs plans, streams their rows back, and survives a broken connection. The server
+ * may go away at any moment. Then the session ends with an error, and a new one must be opened, because
+ * nothing of the old session remains.
  */
 import { Metadata, type ClientReadableStream } from '@grpc/grpc-js'
 import { randomUUID } from 'node:crypto'
@@ -26,14 +26,14 @@ export interface SparkOptions {
   /** `host:port`. */
   address: string
   tls: boolean
-  /** Sent as a bearer token when given; never logged. */
+  /** Sent as a bearer token if given. Never logged. */
   token: string | undefined
-  /** How long a server that does not answer is asked again. */
+  /** How long to retry a server that does not answer. */
   retryMs: number
 }
 
 export interface ExecuteOptions {
-  /** Says what is done in an error: "Spark could not <action>". */
+  /** For errors: "Spark could not <action>". */
   action: string
   signal?: AbortSignal
   onProgress?(stages: StageProgress[]): void
@@ -41,17 +41,17 @@ export interface ExecuteOptions {
 
 export interface SparkSession {
   readonly sessionId: string
-  /** Spark's version; also the probe that a server is ready. */
+  /** Spark's version. Also proves that a server is ready. */
   version(): Promise<string>
   /** Rows of a relation, decoded. All in memory: for results that are known to be small. */
   rows(relation: Relation, options: ExecuteOptions): Promise<SparkRow[]>
   /** Batches of a relation's rows in Arrow's stream format, as they arrive. */
   batches(relation: Relation, options: ExecuteOptions): AsyncGenerator<Uint8Array>
   run(command: Command, options: ExecuteOptions): Promise<void>
-  /** SQL text: a query's rows, or a statement's result. */
+  /** Runs SQL text: returns the rows of a query, or the result of a statement. */
   sql(query: string, options?: Partial<ExecuteOptions>): Promise<SparkRow[]>
   configure(settings: Record<string, string>): Promise<void>
-  /** Ends the session on the server, and the channel. */
+  /** Ends the session on the server, and closes the channel. */
   close(): Promise<void>
 }
 
@@ -59,12 +59,12 @@ const UNARY_MS = 30_000
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 3_000
 /**
- * How long an operation that was told to stop may take to say that it has. Spark 4.0.0 never says so when it
- * was told before its thread ran: 6 of 20 that were told within 40 ms, and telling it again changes nothing.
- * Then we leave, and releasing it ends it on the server.
+ * How long an interrupted operation may take to confirm its end. Spark 4.0.0 never confirms if the interrupt
+ * came before its thread ran: 6 of 20 that were interrupted within 40 ms; a second interrupt changes nothing.
+ * After this time we stop waiting; releasing the operation ends it on the server.
  */
 const INTERRUPT_MS = 3_000
-/** Responses between two messages that let the server forget what arrived. */
+/** Number of responses after which the server is told to forget those that arrived. */
 const RELEASE_EVERY = 8
 
 export function openSparkSession(options: SparkOptions): SparkSession {
@@ -124,7 +124,7 @@ export function openSparkSession(options: SparkOptions): SparkSession {
   return session
 }
 
-/** A query comes back as a relation that is still to be run, a statement with rows in the relation itself. */
+/** A query returns a relation that is still to be run; a statement has its rows in the relation itself. */
 async function resultOf(wire: Wire, query: string, execution: ExecuteOptions): Promise<Relation | undefined> {
   const command: Command = { sql_command: { input: { sql: { query } } } }
   let result: Relation | undefined
@@ -144,13 +144,13 @@ interface Wire {
 interface Call {
   name: 'analyzePlan' | 'config' | 'interrupt' | 'releaseExecute' | 'releaseSession' | 'fetchErrorDetails'
   request: object
-  /** Says what is done in an error: "Spark could not <action>". */
+  /** For errors: "Spark could not <action>". */
   action: string
-  /** How long it is tried again; as long as the session says where this does not. */
+  /** How long to retry. Default: as long as the session allows. */
   retryMs?: number
 }
 
-/** Makes a call, and again while the server cannot be reached. */
+/** Makes a call, and repeats it while the server is unreachable. */
 async function unary<Response>(
   wire: Wire,
   { name, request, action, retryMs = wire.options.retryMs }: Call,
@@ -181,14 +181,14 @@ async function unary<Response>(
 }
 
 /**
- * From its first answer on, the server is held to be the one it was: a restarted one has an empty session,
- * which must not be used unnoticed.
+ * After its first answer, the server must stay the same: a restarted one has an empty session, which must not
+ * be used unnoticed.
  */
 function observe(wire: Wire, id: string | undefined): void {
   if (id) wire.head.client_observed_server_side_session_id = id
 }
 
-/** A server that does not answer is asked again, a little later each time, for so long. */
+/** Retries a server that does not answer, with growing pauses, up to this time. */
 const pausesOf = (withinMs: number): Pauses => ({
   withinMs,
   firstPauseMs: FIRST_PAUSE_MS,
@@ -196,9 +196,9 @@ const pausesOf = (withinMs: number): Pauses => ({
 })
 
 /**
- * The responses of a plan, each once, whatever happens to the connection. The end of a stream is not the end:
- * only the message that says so is, and until it comes the operation is attached again behind the last
- * response.
+ * The responses of a plan, each once, whatever happens to the connection. The end of a stream does not end
+ * the operation: only an explicit message does. Until it comes, the operation is attached again after the
+ * last response.
  */
 async function* responses(
   wire: Wire,
@@ -255,7 +255,7 @@ interface Operation {
   id: string
   plan: Plan
   action: string
-  /** Id of the last response that arrived. */
+  /** ID of the last response that arrived. */
   last: string | undefined
   received: number
 }
@@ -285,8 +285,8 @@ function attach(wire: Wire, operation: Operation): ClientReadableStream<ExecuteR
 }
 
 /**
- * What follows an error on the stream: attached again, started again if the server never heard of it, or
- * thrown by name.
+ * What follows an error on the stream: attach again, start again if the server never received the operation,
+ * or throw the error.
  */
 async function resumed(
   wire: Wire,
@@ -300,7 +300,7 @@ async function resumed(
   throw sparkError(error, wire.options.address, operation.action, await detailsOf(wire, error))
 }
 
-/** Asks the server what was behind an error; the trailer holds one line of it. */
+/** Asks the server for the cause of an error: the trailer holds only one line of it. */
 async function detailsOf(wire: Wire, error: unknown): Promise<ErrorDetails | undefined> {
   const id = isServiceError(error) ? errorInfo(error).errorId : undefined
   if (id === undefined) return undefined
@@ -309,9 +309,7 @@ async function detailsOf(wire: Wire, error: unknown): Promise<ErrorDetails | und
   return unary<ErrorDetails>(wire, call).catch(() => undefined)
 }
 
-/**
- * Lets the server forget responses. Nobody waits for it: what it keeps too long costs memory, nothing else.
- */
+/** Lets the server forget responses. Nobody waits for it: keeping them too long only costs memory. */
 function forget(wire: Wire, operation: Operation, what: object): void {
   const request = { operation_id: operation.id, ...what }
   const call: Call = { name: 'releaseExecute', request, action: 'release a result', retryMs: 0 }

@@ -1,4 +1,4 @@
-/** The one place where Spark's SQL text is put together: quoting, types, literals. */
+/** The only place that builds Spark's SQL text: quoting, types, literals. */
 import type { DeltaType } from '../../core/table-schema.ts'
 
 /** Quotes an identifier. */

@@ -1,7 +1,7 @@
 /**
- * What Spark wrote: a Delta table of its own in the batch's private folder. Its one log entry names the files
- * of the attempts that won, with statistics, whatever retries and speculation there were; the files then
- * enter our table's log.
+ * The files that Spark wrote: a separate Delta table in the batch's private folder. Its one log entry names
+ * the files of the attempts that won, with statistics, whatever retries and speculation there were. The files
+ * then enter the log of our table.
  */
 import type { DataFile } from '../../core/table-schema.ts'
 

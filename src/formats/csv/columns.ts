@@ -1,29 +1,28 @@
-/** Which field of a line goes to which declared column, by the names of the header. */
+/** Matches the fields of a line to declared columns, by the names of the header. */
 
 export interface ColumnNames {
   /**
-   * As columns declare them: a name of the header, or `#n` for the n-th field when it has no name or shares
-   * it.
+   * As in the declaration: a name of the header, or `#n` for the n-th field if it has no name or shares it.
    */
   paths: string[]
-  /** Those of the columns that a file must have. */
+  /** Columns that a file must have. */
   required: string[]
-  /** Names that are left out without a word; `*` for all unknown ones. */
+  /** Names to skip without a finding. `*` for all unknown ones. */
   ignore: string[]
 }
 
 export interface FieldMap {
-  /** The field that each declared column takes; -1: the file has none for it. */
+  /** The field of each declared column. -1: the file has none for it. */
   fieldOf: Int32Array
   /** Fields that are neither declared nor ignored. */
   unknown: number[]
-  /** How each field is addressed: by its name, or `#n` when it has none or shares it. */
+  /** The address of each field: its name, or `#n` if it has none or shares it. */
   paths: string[]
 }
 
 /**
- * How columns declare each field: by its name, or by its place where it has no name or shares it. One address
- * for each: the place of a field with a name would be another field in a file with other columns.
+ * How a declaration addresses each field: by name, or by position if it has no name or shares it. There is
+ * one address for each: the position of a named field would be another field in a file with other columns.
  */
 export function addressesOf(names: readonly string[]): string[] {
   const counts = new Map<string, number>()
@@ -31,13 +30,13 @@ export function addressesOf(names: readonly string[]): string[] {
   return names.map((name, i) => {
     if (name !== '' && counts.get(name) === 1) return name
     let address = `#${i + 1}`
-    // Another field has this for a name.
+    // Another field has this name.
     while (counts.has(address)) address = `#${address}`
     return address
   })
 }
 
-/** Where fields go; a text is the reason why the header cannot be used. */
+/** The columns of the fields. A text as the result is the reason why the header is invalid. */
 export function mapFields(
   names: readonly string[],
   { paths, required, ignore }: ColumnNames,
@@ -66,7 +65,7 @@ export function mapFields(
     const free = all.filter((field) => !taken.has(field))
     const [first, second] = all.length > 1 && free.length === 1 ? free : all
     if (second !== undefined)
-      return `the header has ${shownName(path)} twice; declare its place, #${first + 1} or #${second + 1}`
+      return `the header has ${shownName(path)} twice; declare the position instead, #${first + 1} or #${second + 1}`
     if (first !== undefined) take(column, first)
   }
   const missing = paths.findIndex((path, column) => fieldOf[column] < 0 && required.includes(path))
@@ -78,7 +77,7 @@ export function mapFields(
   return { fieldOf, unknown, paths: addressed }
 }
 
-/** A name in a message: in quotes when one would not see it otherwise, or not see where it ends. */
+/** A name in a message: in quotes if it would otherwise be invisible, or its end would be. */
 function shownName(name: string): string {
   return name === '' || name.trim() !== name || /[\p{Cc}\p{Cf}]/u.test(name)
     ? JSON.stringify(name).replace(

@@ -1,9 +1,11 @@
-/** The characters of a CSV dialect as bytes of UTF-8: any one character can part fields or quote them. */
+/**
+ * The characters of a CSV dialect as bytes of UTF-8: any single character can be the delimiter or the quote.
+ */
 import { reserve, type Slab } from '../../core/slab.ts'
 
 export interface Dialect {
   delimiter: Uint8Array
-  /** Empty when no field is quoted. */
+  /** Empty if no field is quoted. */
   quote: Uint8Array
   /** Per byte: 1 where an unquoted field may end (the delimiter's first byte, line ends). */
   ends: Uint8Array
@@ -18,20 +20,20 @@ export function createDialect(delimiter: string, quote: string): Dialect {
   return { delimiter: bytes, quote: Buffer.from(quote), ends }
 }
 
-/** Whether the character `mark` stands at `at`, of which the first byte does. */
+/** Whether the character `mark` is at `at`, where its first byte is. */
 export function hasRest(bytes: Uint8Array, at: number, mark: Uint8Array): boolean {
   for (let i = 1; i < mark.length; i += 1) if (bytes[at + i] !== mark[i]) return false
   return true
 }
 
-/** Where the line that holds `at` ends: at its CR or LF, or at `end`. */
+/** The end of the line that contains `at`: its CR or LF, or `end`. */
 export function lineEndFrom(bytes: Uint8Array, at: number, end: number): number {
   let to = at
   while (to < end && bytes[to] !== LF && bytes[to] !== CR) to += 1
   return to
 }
 
-/** Behind the line end at `at`; CR LF is one. */
+/** The position after the line end at `at`. CR LF is one. */
 export function behindLineEnd(bytes: Uint8Array, at: number, end: number): number {
   return Math.min(end, at + (bytes[at] === CR && at + 1 < end && bytes[at + 1] === LF ? 2 : 1))
 }
@@ -48,14 +50,14 @@ export function countLineEnds(bytes: Uint8Array, from: number, to: number): numb
   return count
 }
 
-/** The last line end in (from, to), or `from`, where one stands. */
+/** The last line end in (from, to), or `from`, which is a line end. */
 export function lastLineEnd(bytes: Uint8Array, from: number, to: number): number {
   let at = to - 1
   while (at > from && bytes[at] !== LF && bytes[at] !== CR) at -= 1
   return at
 }
 
-/** Writes a field with one quote for two, behind the input, and sets its span. */
+/** Writes a field with its doubled quotes undoubled, after the input, and sets its span. */
 export function halveQuotes(slab: Slab, spans: Int32Array, field: number, quote: Uint8Array): void {
   const [from, length] = [spans[field * 2], spans[field * 2 + 1]]
   reserve(slab, length)

@@ -1,4 +1,7 @@
-/** Whether the first line of a CSV sample has names or values: the types of the columns below prove it. */
+/**
+ * Decides whether the first line of a CSV sample has names or values: the types of the columns below prove
+ * it.
+ */
 
 export type HeaderVerdict = 'header' | 'data' | 'unsure'
 
@@ -25,7 +28,7 @@ export function judgeHeader(first: (string | undefined)[], below: (string | unde
     fits += 1
   }
   if (fits > 0) return 'data'
-  // All is text: a value that comes again below its own place is no name.
+  // All fields are text: a value that occurs again below its own field is no name.
   const again = first.some(
     (field, i) => field !== undefined && field !== '' && rows.some((row) => row[i] === field),
   )
@@ -40,9 +43,7 @@ function kindOf(field: string | undefined): Kind {
   return WORD.test(text) ? 'word' : 'text'
 }
 
-/**
- * Numbers that are names: years in a row behind other names, or 0, 1, 2 behind the empty name of an index.
- */
+/** Numbers that are names: years in a row after other names, or 0, 1, 2 after the empty name of an index. */
 function areNames(first: (string | undefined)[]): boolean {
   const numbers = first.filter((field) => kindOf(field) === 'number').map(Number)
   if (numbers.length < 2 || numbers.length === first.length) return false

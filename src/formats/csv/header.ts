@@ -1,12 +1,14 @@
-/** The names in a CSV file's first record (RFC 4180): quotes, doubled quotes and line ends inside of them. */
+/**
+ * The names in the first record of a CSV file (RFC 4180): quotes, doubled quotes, and line ends inside them.
+ */
 
 export interface Header {
   names: string[]
-  /** What ends the record, and by that the lines of the file. */
+  /** The line end of the record, and so of the file. */
   newLine: '\n' | '\r\n' | '\r'
 }
 
-/** Undefined when the text ends before the record does, and when it has a stray quote. */
+/** Undefined if the text ends before the record does, or if the record has a stray quote. */
 export function headerOf(text: string, delimiter = ',', quote = '"'): Header | undefined {
   const names: string[] = []
   for (let at = text.startsWith('\uFEFF') ? 1 : 0; ; at += delimiter.length) {
@@ -21,7 +23,7 @@ export function headerOf(text: string, delimiter = ',', quote = '"'): Header | u
 
 interface Field {
   value: string
-  /** Where the delimiter or the line end behind it stands. */
+  /** The position of the delimiter or the line end after it. */
   end: number
 }
 

@@ -1,4 +1,4 @@
-/** The outline of a CSV sample: its delimiter and quote, the names of its header and what values they had. */
+/** The outline of a CSV sample: its delimiter and quote, the names of its header and their values. */
 import {
   createField,
   type Outline,
@@ -13,20 +13,20 @@ import { readCsv, type CsvLine } from './sample.ts'
 
 interface Table {
   text: string
-  /** The first line, and those behind it that have as many fields. */
+  /** The first line, and the later lines with as many fields. */
   first: CsvLine
   rows: CsvLine[]
   ragged: CsvLine[]
 }
 
-/** CSV documents: files, or messages that each have their header. */
+/** CSV documents: files, or messages that each have a header. */
 export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
   const [sample] = samples
   const dialect = findDialect(sample.text, sample.cut)
   const tables = samples.map(({ text, cut }) => tableOf(text, cut, dialect))
   const [table] = tables
   if (table === undefined)
-    return { reason: 'it has no line', instead: 'Name a sample that has a header and some rows.' }
+    return { reason: 'it has no lines', instead: 'Name a sample that has a header and some rows.' }
   const fault = faultOf(table, dialect)
   if (fault !== undefined) return fault
   const notes = dialect.proven
@@ -34,7 +34,7 @@ export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
     : [
         dialect.width > 1
           ? `Only ${percent(dialect.agreeing)} of the lines have ${dialect.width} fields; check the delimiter`
-          : 'No delimiter is proven, so that each line is one field',
+          : 'The sample proves no delimiter, so each line is one field',
       ]
   const verdict = judgeHeader(
     table.first.fields,
@@ -54,7 +54,7 @@ export function outlineCsv(samples: SampleText[]): Outline | OutlineFault {
   const ragged = same.flatMap((document) => document.ragged)
   notes.push(...headerNotes(verdict, names, fields), ...raggedNotes(ragged, names.length, rows.length))
   if (rows.length === 0)
-    notes.push('The sample has a header and no row: all columns are texts until you say otherwise')
+    notes.push('The sample has a header but no rows, so all columns have type string. Set the types')
   return {
     record: '',
     records: rows.length,
@@ -87,42 +87,42 @@ function settingsOf(dialect: CsvDialect, headerless: boolean): Record<string, un
   }
 }
 
-/** A first line that is none of the table, and rows that the header does not fit. */
+/** Faults: a first line that does not belong to the table, and rows that do not fit the header. */
 function faultOf(table: Table, { width }: CsvDialect): OutlineFault | undefined {
   const { first, ragged } = table
   if (first.wrong !== undefined)
     return {
-      reason: `its first line cannot be read: ${first.wrong}`,
+      reason: `Headrace cannot read its first line: ${first.wrong}`,
       instead: 'Correct the first line: it must have the names of the columns.',
     }
-  // A header with more names than most lines have fields: lines that leave out what is empty at their end.
+  // A header with more names than most lines have fields: the lines leave out empty fields at their end.
   if (width < 2 || first.fields.length >= width) return undefined
   const count = ragged.filter((line) => line.wrong === undefined && line.fields.length === width).length
   if (first.fields.length === width - 1 && first.fields.length > 1)
     return {
-      reason: `the header has ${width - 1} names, and ${count} lines below it have ${width} fields`,
+      reason: `the header has ${width - 1} names, but ${count} lines below it have ${width} fields`,
       instead:
-        'Give the field without a name one (R: write.csv, or col.names = NA; otherwise a name for the first or last column).',
+        'Add the missing name, usually of the first or the last column (in R: write.csv, or col.names = NA).',
     }
   const begin = ragged.find((line) => line.wrong === undefined && line.fields.length === width)
   if (begin === undefined) return undefined
   const above = begin.line - 1
   return {
-    reason: `the table begins in line ${begin.line} (${quoted(String(begin.fields.slice(0, 4).map((field) => field ?? '')))}); above it: ${quoted(table.text.slice(first.start, first.end))}`,
-    instead: `Remove the first ${above} line(s), which are no part of the table: tail -n +${begin.line} FILE`,
+    reason: `the table begins at line ${begin.line} (${quoted(String(begin.fields.slice(0, 4).map((field) => field ?? '')))}); above it: ${quoted(table.text.slice(first.start, first.end))}`,
+    instead: `Remove the first ${above} line(s), which do not belong to the table: tail -n +${begin.line} FILE`,
   }
 }
 
 /**
- * Columns of the header. One that has neither a name nor a value (a delimiter at the end of each line) is
- * none.
+ * Columns of the header. A field without a name and without values (a delimiter at the end of each line) is
+ * no column.
  */
 function fieldsOf(names: string[], rows: CsvLine[], headerless: boolean): SampleField[] {
   const addresses = addressesOf(names)
   return names.flatMap((name, column) => {
     const field = createField(addresses[column], headerless ? [] : [name], 'text')
     if (name !== '' && addresses[column] !== name)
-      field.notes.push(`the header has ${quoted(name)} more than once: this is column ${column + 1}`)
+      field.notes.push(`the header has ${quoted(name)} more than once; this is field ${column + 1}`)
     rows.forEach((row, i) => {
       const value = row.fields[column]
       if (value === undefined) return
@@ -137,16 +137,16 @@ function headerNotes(verdict: string, names: string[], fields: SampleField[]): s
   const notes: string[] = []
   if (verdict === 'data')
     notes.push(
-      'The first line has values and no names, by the types of the columns below it. If it is a header: remove header: false and name the columns by it',
+      'By the types of the fields below it, the first line has values, not names. If it is a header, remove header: false and name the columns after it',
     )
   if (verdict === 'unsure')
     notes.push(
-      'Nothing proves that the first line is a header, because all values are texts. If it is none: header: false, and paths "1", "2" ...',
+      'The draft takes the first line as a header, which nothing proves because all values are texts. If it is data, add header: false and use the paths "1", "2" and so on',
     )
   const left = names.length - fields.length
   if (left > 0)
     notes.push(
-      `${left} column(s) without a name and without a value are left out: lines end with a delimiter`,
+      `The draft leaves out ${left} field(s) that have neither a name nor a value: the lines end with a delimiter`,
     )
   return notes
 }
@@ -155,7 +155,7 @@ function raggedNotes(ragged: CsvLine[], width: number, rows: number): string[] {
   if (ragged.length === 0) return []
   const [first] = ragged
   return [
-    `${ragged.length} of ${ragged.length + rows} lines do not fit and will be quarantined. The first: line ${first.line}: ${first.wrong ?? `${first.fields.length} fields instead of ${width}`}`,
+    `${ragged.length} of ${ragged.length + rows} lines do not fit the header and will be quarantined. The first is line ${first.line}: ${first.wrong ?? `${first.fields.length} fields instead of ${width}`}`,
   ]
 }
 

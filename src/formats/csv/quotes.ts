@@ -1,14 +1,14 @@
 /**
- * Blanks beside quotes, which readers of CSV disagree about: here they are part of the field, or a fault
- * behind a closing quote; DuckDB leaves them out. A file that may have such fields is told from one that
- * surely has none by a look at the bytes around each blank.
+ * Blanks next to quotes, which CSV readers treat differently: here they are part of the field, or a fault
+ * after a closing quote; DuckDB drops them. A look at the bytes around each blank separates files that surely
+ * have no such field from those that may have one.
  */
 
 const [BLANK, LF, CR] = [0x20, 0x0a, 0x0d]
 
 /**
- * Whether a quote may stand behind a blank at the begin of a field, or a blank behind a closing quote, in
- * bytes[from, to). `from` must be 1 or more, and `to` such that the byte behind it is there.
+ * Whether bytes[from, to) may have a quote after a blank at the start of a field, or a blank after a closing
+ * quote. `from` must be at least 1, and the byte at `to` must exist.
  */
 export function mayHaveBlanksAtQuotes(
   bytes: Uint8Array,
@@ -25,15 +25,15 @@ export function mayHaveBlanksAtQuotes(
   return false
 }
 
-/** Whether blanks up to `at` stand behind a delimiter or a line end. */
+/** Whether the blanks before `at` follow a delimiter or a line end. */
 function isFieldBegin(bytes: Uint8Array, at: number, delimiter: number): boolean {
   while (at >= 0 && bytes[at] === BLANK) at -= 1
   return at < 0 || bytes[at] === delimiter || bytes[at] === LF || bytes[at] === CR
 }
 
 /**
- * Whether the quote at `at` ends a run of pairs behind a byte that is part of a field: each is one quote of
- * the text, and closes nothing.
+ * Whether the quote at `at` ends a run of pairs after a byte that is part of a field: each pair is one quote
+ * of the text, and closes nothing.
  */
 function isDoubled(bytes: Uint8Array, at: number, delimiter: number, quote: number): boolean {
   let run = 0

@@ -1,40 +1,41 @@
 /**
- * Reads one record of CSV where it begins: its fields as spans, and whether its quotes are those of quoted
- * fields. It decides nothing; `resync.ts` says what becomes of a record that is odd.
+ * Reads one record of CSV: its fields as spans, and whether its quotes are those of quoted fields. It decides
+ * nothing; `resync.ts` decides what happens to an odd record.
  */
 import { LIMITS } from '../../core/limits.ts'
 import type { Slab } from '../../core/slab.ts'
 import { CR, LF, behindLineEnd, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
 
 /**
- * `more`: it does not end before the window does. `open`: a quote is not closed, or not as a quoted field is.
+ * `more`: the record does not end within the window. `open`: a quote is not closed, or not as in a quoted
+ * field.
  */
 export type Reading = 'whole' | 'open' | 'long' | 'more'
 
 export interface RecordReader {
-  /** Fields of the record; spans are kept of the first `capacity`. */
+  /** Number of fields of the record. Spans are kept for the first `capacity`. */
   count: number
-  /** Start and length of each field, two numbers a field; length -1: nothing between two delimiters. */
+  /** Start and length of each field, two numbers per field. Length -1: nothing between two delimiters. */
   spans: Int32Array
-  /** Fields that hold doubled quotes. */
+  /** Fields with doubled quotes. */
   doubled: number[]
-  /** Where the record ends (before its line end), and where the next one begins. */
+  /** The end of the record (before its line end), and the start of the next one. */
   end: number
   next: number
-  /** Line ends inside of quoted fields, and where the first of them stands. */
+  /** The number of line ends inside quoted fields, and the position of the first. */
   breaks: number
   firstBreak: number
-  /** Of an open quote: where its line ends, and whether the quote closes in it. */
+  /** For an open quote: the end of its line, and whether the quote is closed in it. */
   oddEnd: number
   closesInLine: boolean
   /**
-   * Reads the record at `from`. `bytes[end]` must be a line end: a sentinel that saves the bound check at
-   * each byte. With `final` the text ends at `end`; else more may follow.
+   * Reads the record at `from`. `bytes[end]` must be a line end: a sentinel that saves the bounds check at
+   * each byte. With `final`, the text ends at `end`; else more may follow.
    */
   read(slab: Slab, from: number, end: number, final: boolean): Reading
-  /** Makes room for the spans of so many fields. */
+  /** Makes room for the spans of this many fields. */
   expect(fields: number): void
-  /** Quoted fields must end in their line from now on. */
+  /** From now on, quoted fields must end in their line. */
   narrow: boolean
 }
 
@@ -60,12 +61,14 @@ class Reader implements RecordReader {
   readonly #delimiterLength: number
   readonly #quote: number
   readonly #quoteLength: number
-  /** Bytes that say what stands behind a quote. */
+  /** Bytes needed to know what follows a quote. */
   readonly #lookahead: number
-  /** What the quoted field read last holds, and where it is closed. */
+  /** The content of the last quoted field, and where it is closed. */
   #isDoubled = false
   #closedAt = 0
-  /** Of the record at hand: where what is there ends, and where it must end; whether no more comes. */
+  /**
+   * For the present record: the end of the available bytes, its latest end, and whether nothing more comes.
+   */
   #end = 0
   #hardEnd = 0
   #final = false
@@ -105,7 +108,7 @@ class Reader implements RecordReader {
       let start = at
       let length: number
       if (bytes[at] === quote && this.#isQuote(bytes, at)) {
-        // Nearly all of them are closed by the next quote; a call for each costs 10 % of a quoted file.
+        // The next quote closes nearly all of them; a call for each would cost 10 % of a quoted file.
         let close = isPlain ? plainClose(bytes, at, quote, ends) : UNCLOSED
         if (close < 0 || close + 1 >= end || close > hardEnd) {
           const odd = this.#quoted(bytes, at, count)
@@ -131,10 +134,10 @@ class Reader implements RecordReader {
     }
   }
 
-  /** The record of so many fields ends at `at`. */
+  /** The record with this many fields ends at `at`. */
   #whole(bytes: Uint8Array, at: number, count: number): Reading {
     const end = this.#end
-    // A CR at the end of what is there may be the first half of a line end.
+    // A CR at the end of the available bytes may be the first half of a line end.
     if (!this.#final && (at >= end || (bytes[at] === CR && at + 1 >= end)))
       return tooFar(end, this.#hardEnd, false)
     this.count = count
@@ -143,7 +146,7 @@ class Reader implements RecordReader {
     return 'whole'
   }
 
-  /** Sets where the quoted field that opens at `open`, number `field`, is closed; or says what is odd. */
+  /** Sets where the quoted field that opens at `open`, number `field`, is closed. Or returns what is odd. */
   #quoted(bytes: Uint8Array, open: number, field: number): Reading | undefined {
     const [end, hardEnd] = [this.#end, this.#hardEnd]
     const close = this.#close(bytes, open, end)
@@ -162,7 +165,7 @@ class Reader implements RecordReader {
     return undefined
   }
 
-  /** What is known of the record before. */
+  /** Resets the state of the previous record. */
   #forget(): void {
     if (this.doubled.length > 0) this.doubled.length = 0
     this.breaks = 0
@@ -170,7 +173,7 @@ class Reader implements RecordReader {
     this.#isDoubled = false
   }
 
-  /** Whether the quote whose first byte stands at `at` is all there. */
+  /** Whether the quote that starts at `at` is complete. */
   #isQuote(bytes: Uint8Array, at: number): boolean {
     return this.#quoteLength === 1 || hasRest(bytes, at, this.#dialect.quote)
   }
@@ -181,7 +184,7 @@ class Reader implements RecordReader {
     return at
   }
 
-  /** Whether a delimiter or a line end stands at `at`. */
+  /** Whether a delimiter or a line end is at `at`. */
   #endsField(bytes: Uint8Array, at: number): boolean {
     const c = bytes[at]
     if (this.#ends[c] === 0) return false
@@ -213,7 +216,7 @@ class Reader implements RecordReader {
     }
   }
 
-  /** Counts the line end at `at`, in a field that begins at `from`; CR LF is one. */
+  /** Counts the line end at `at`, in a field that starts at `from`. CR LF is one. */
   #noteBreak(bytes: Uint8Array, at: number, from: number): void {
     if (this.firstBreak < 0) this.firstBreak = at
     const endsCrLf = bytes[at] === LF && at - 1 >= from && bytes[at - 1] === CR
@@ -221,8 +224,8 @@ class Reader implements RecordReader {
   }
 
   /**
-   * The quote at `open` is none of a quoted field, and costs its line; what lies further than a record may
-   * reach is not looked at.
+   * The quote at `open` does not belong to a quoted field, and costs its line. Bytes beyond the limit of a
+   * record are ignored.
    */
   #odd(bytes: Uint8Array, open: number, close: number): Reading {
     const [end, hardEnd, final] = [this.#end, this.#hardEnd, this.#final]
@@ -240,14 +243,14 @@ class Reader implements RecordReader {
   }
 }
 
-/** What lies behind `hardEnd` is not looked at: windows of any size must decide alike. */
+/** Bytes after `hardEnd` are ignored: windows of any size must decide alike. */
 function tooFar(end: number, hardEnd: number, final: boolean): Reading {
   return final || end > hardEnd + MARGIN ? 'long' : 'more'
 }
 
 /**
- * Where the quote at `open` is closed, of a field that holds neither quotes nor line ends; less than 0: it
- * may hold them.
+ * Where the quote at `open` is closed, for a field without quotes and line ends. Less than 0: it may have
+ * some.
  */
 function plainClose(bytes: Uint8Array, open: number, quote: number, ends: Uint8Array): number {
   let at = open + 1
@@ -256,7 +259,7 @@ function plainClose(bytes: Uint8Array, open: number, quote: number, ends: Uint8A
   return c === quote && ends[bytes[at + 1]] !== 0 ? at : UNCLOSED
 }
 
-/** Goes on four bytes at a time, until one of them is the delimiter or a control character. */
+/** Continues four bytes at a time, until one of them is the delimiter or a control character. */
 function skipFours(view: DataView, from: number, fours: number): number {
   let at = from
   for (; ; at += 4) {
@@ -266,7 +269,7 @@ function skipFours(view: DataView, from: number, fours: number): number {
   }
 }
 
-/** One of them in each of four bytes; and the bits that say which byte it was. */
+/** Words with one bit in each of four bytes, and the bits that tell which byte it was. */
 const [ONES, FOURTEENS, HIGHS] = [0x01010101, 0x0e0e0e0e, 0x80808080 | 0]
 
 const [UNCLOSED, GIVEN_UP] = [-1, -2]

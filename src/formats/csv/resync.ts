@@ -1,25 +1,25 @@
 /**
- * Where reading goes on behind an odd record. By the letter of RFC 4180 one stray quote at the start of a
- * field swallows all lines up to the next quote, wherever that is. The lines themselves say what happened:
- * they fit the header.
+ * Where reading continues after an odd record. Strictly by RFC 4180, one stray quote at the start of a field
+ * swallows all lines up to the next quote, wherever that is. The lines themselves show what happened: they
+ * fit the header.
  */
 import { behindLineEnd, hasRest, lineEndFrom, type Dialect } from './dialect.ts'
 
 /**
- * From so many delimiters on, in swallowed lines that all fit, it is no chance: a text of several lines
- * seldom has the same number of delimiters in each line, and almost never just that of the header.
+ * From this many delimiters on, swallowed lines that all fit are no coincidence: a text of several lines
+ * rarely has the same number of delimiters in each line, and almost never exactly that of the header.
  */
 const PROOF_DELIMITERS = 64
 
-/** What a line must be to be a record of the file: of so many fields, in this dialect. */
+/** The shape of a valid line: its number of fields, in this dialect. */
 export interface Fitting {
   width: number
   dialect: Dialect
 }
 
 /**
- * Whether a line that begins in (from, to) is a record in itself: its quotes are closed in it, and its fields
- * are `width`.
+ * Whether a line that starts in (from, to) is a record itself: its quotes are closed in it, and it has
+ * `width` fields.
  */
 export function holdsFittingLine(bytes: Uint8Array, from: number, to: number, fitting: Fitting): boolean {
   let at = behindLineEnd(bytes, lineEndFrom(bytes, from, to), to)
@@ -31,7 +31,7 @@ export function holdsFittingLine(bytes: Uint8Array, from: number, to: number, fi
   return false
 }
 
-/** Whether the line [start, end) has `width` fields and no quote but around whole fields. */
+/** Whether the line [start, end) has `width` fields, and quotes only around whole fields. */
 function fitsRecords(bytes: Uint8Array, start: number, end: number, { width, dialect }: Fitting): boolean {
   const { delimiter, quote } = dialect
   let count = 0
@@ -59,8 +59,8 @@ function isAt(bytes: Uint8Array, at: number, end: number, mark: Uint8Array): boo
 }
 
 /**
- * Whether the quoted fields of a record that fits swallowed lines: every whole line within them has the
- * fields of the header. Two stray quotes far apart look like one field of many lines otherwise.
+ * Whether the quoted fields of a fitting record swallowed lines: every whole line within them has as many
+ * fields as the header. Otherwise two distant stray quotes look like one field of many lines.
  */
 export function swallowsLines(
   bytes: Uint8Array,

@@ -1,4 +1,7 @@
-/** The delimiter and the quote of a CSV sample: the pair under which its lines have equally many fields. */
+/**
+ * Finds the delimiter and the quote of a CSV sample: the pair with which its lines have the same number of
+ * fields.
+ */
 import { readCsv, type CsvLine } from './sample.ts'
 
 export interface CsvDialect {
@@ -6,16 +9,16 @@ export interface CsvDialect {
   quote: string
   /** Fields of most lines. */
   width: number
-  /** Share of the lines that have so many, and none of them with a stray quote. */
+  /** Share of the lines with this width, all without a stray quote. */
   agreeing: number
   proven: boolean
 }
 
-/** In the order in which they are preferred. */
+/** In order of preference. */
 const USUAL = [',', '\t', ';', '|']
 /**
- * What separates in some files and stands in values of others: the first group that has a proven delimiter
- * decides.
+ * Characters that separate in some files and are part of values in others. The first group with a proven
+ * delimiter decides.
  */
 const UNUSUAL = [/[^\x20-\x7e\p{L}\p{N}\s\u0085]|[~^]/u, /[!#$%&*+:=?@\\]/, / /]
 const SEARCHED = 256 * 1024
@@ -45,7 +48,7 @@ function bestDialect(found: CsvDialect[]): CsvDialect | undefined {
   )
 }
 
-/** Lines that agree count most; of equal ones, the delimiter that makes more fields. */
+/** The number of agreeing lines counts most. On ties, the delimiter with more fields wins. */
 function score(dialect: CsvDialect): number {
   return dialect.agreeing * 10 + Math.min(dialect.width, 50) / 50
 }
@@ -61,8 +64,8 @@ function dialectBy(head: string, delimiter: string, cut: boolean): CsvDialect {
 }
 
 /**
- * Whether what begins with a quote ends with one: then a line that disagrees has a stray quote, and the file
- * has quotes.
+ * Whether fields that begin with a quote also end with one. Then a line that disagrees has a stray quote, and
+ * the file has quotes.
  */
 function areQuotes(head: string, delimiter: string, cut: boolean): boolean {
   const fields = readCsv(head, delimiter, '', cut)
@@ -77,8 +80,8 @@ function areQuotes(head: string, delimiter: string, cut: boolean): boolean {
 }
 
 /**
- * A single quote is also an apostrophe: it is a quote when fields begin and end with it, and some hold the
- * delimiter or all are so.
+ * A single quote is also an apostrophe. It is a quote if fields begin and end with it, and some contain the
+ * delimiter or all are quoted.
  */
 function singleQuoted(head: string, delimiter: string, cut: boolean, double: CsvDialect): CsvDialect {
   const single = measured(head, delimiter, "'", cut)
@@ -108,7 +111,7 @@ function measured(head: string, delimiter: string, quote: string, cut: boolean):
   return { delimiter, quote, width, agreeing: lines.length === 0 ? 0 : agreeing / lines.length, proven: true }
 }
 
-/** One field a line: a delimiter that the sample does not have. */
+/** One field per line: a delimiter that the sample does not contain. */
 function singleColumn(head: string, cut: boolean): CsvDialect {
   const delimiter = [...USUAL, '\u001f'].find((candidate) => !head.includes(candidate)) ?? '\u001f'
   const double = measured(head, delimiter, '"', cut)

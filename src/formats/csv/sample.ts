@@ -1,14 +1,13 @@
 /**
- * CSV as it stands in a sample, read by one pair of delimiter and quote. For drafts: the scanner reads what
- * is ingested.
+ * Reads a CSV sample with one pair of delimiter and quote. Only for drafts: the scanner reads ingested data.
  */
 
 export interface CsvLine {
-  /** Undefined: nothing between two delimiters. A quoted nothing is an empty text. */
+  /** Undefined: nothing between two delimiters. An empty quoted field is an empty text. */
   fields: (string | undefined)[]
   /** Number of its first line, from 1. */
   line: number
-  /** Where it stands in the text, without its line end. */
+  /** Its span in the text, without its line end. */
   start: number
   end: number
   wrong: string | undefined
@@ -16,16 +15,16 @@ export interface CsvLine {
 
 export interface CsvLines {
   lines: CsvLine[]
-  /** Where the text continues behind the last line that ended. */
+  /** Where the text continues after the last complete line. */
   behind: number
-  /** Fields that were in quotes. */
+  /** Number of quoted fields. */
   quoted: number
 }
 
-/** An open quote that swallows more than this is a stray one, and no value that was cut off. */
+/** An open quote that swallows more than this is a stray quote, and not a value that was cut off. */
 const OPEN_QUOTE = 64 * 1024
 
-/** Reads the text; a last line that is `cut` off is left out. Empty lines are no records. */
+/** Reads the text. Drops the last line if it is `cut`. Empty lines are no records. */
 export function readCsv(text: string, delimiter: string, quote: string, cut: boolean): CsvLines {
   const found: CsvLines = { lines: [], behind: 0, quoted: 0 }
   let number = 1
@@ -50,7 +49,7 @@ export function readCsv(text: string, delimiter: string, quote: string, cut: boo
   return found
 }
 
-/** Reads the fields of the line into it; returns where the line ends. */
+/** Reads the fields of the line into it. Returns the end of the line. */
 function readLine(
   text: string,
   line: CsvLine,

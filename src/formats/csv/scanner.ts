@@ -1,8 +1,8 @@
 /**
- * CSV (RFC 4180) record by record: quotes, doubled quotes and line ends inside of them; lines end with LF, CR
- * LF or CR. Columns are found by the names of the header. A record that does not fit is one row with the
- * reason; those around it are kept, also when a quote in it is never closed (docs/reference/files.md has the
- * rule).
+ * Reads CSV (RFC 4180) record by record: quotes, doubled quotes, and line ends inside them; lines end with
+ * LF, CR LF or CR. The names of the header find the columns. A record that does not fit is one row with the
+ * reason. The records around it are kept, also if a quote in it is never closed (docs/reference/files.md has
+ * the rule).
  */
 import { isUtf8 } from 'node:buffer'
 import { LIMITS } from '../../core/limits.ts'
@@ -34,31 +34,31 @@ import { createRecordReader, type Reading, type RecordReader } from './record-re
 import { holdsFittingLine, swallowsLines } from './resync.ts'
 
 export interface CsvShape extends ColumnNames {
-  /** Any one character. */
+  /** Any single character. */
   delimiter: string
-  /** Any one character; empty for none. */
+  /** Any single character; empty for none. */
   quote: string
-  /** Without one, fields are called 1, 2, 3 and so on. */
+  /** Without a header, fields are named 1, 2, 3 and so on. */
   header: boolean
 }
 
-/** Lookahead that came to nothing may cost so much, and so many times what was read: hostile files only. */
+/** Limits of futile lookahead, in bytes and as a multiple of what was read: only hostile files reach them. */
 const WASTE = { bytes: 64 * 1024 * 1024, times: 4 }
 
 export function createCsvScanner(shape: CsvShape): DocumentScanner {
   return new CsvScanner(shape)
 }
 
-/** The first record that is right: all others have as many fields. */
+/** The first valid record: all others have as many fields. */
 export interface FirstRecord {
   fields: number
-  /** No line end stands in its quotes. */
+  /** No line end is inside its quotes. */
   isOneLine: boolean
 }
 
 /**
- * Looks for it at the beginning of a file without a header. Only the scanner can tell: a line within a record
- * that is wrong may look like a record. `isAll`: the file ends where `head` does.
+ * Finds the first valid record at the beginning of a file without a header. Only the scanner can: a line
+ * within an invalid record may look like a record. `isAll`: the file ends where `head` does.
  */
 export function firstRecordOf(
   head: Buffer,
@@ -72,7 +72,7 @@ export function firstRecordOf(
   return scanner.firstRecord
 }
 
-/** Where the record at hand ends and the next one begins, and the line ends between. */
+/** The end of the present record, the start of the next one, and the line ends between. */
 interface Extent {
   end: number
   next: number
@@ -85,20 +85,20 @@ class CsvScanner implements DocumentScanner {
   readonly #shape: CsvShape
   readonly #dialect: Dialect
   readonly #reader: RecordReader
-  /** Undefined until the first record is read. */
+  /** Undefined until the first record has been read. */
   #map: FieldMap | undefined
-  /** Fields of a record that fits. */
+  /** Number of fields in a fitting record. */
   #width = 0
   /** Rows after which a window ends. */
   #room = Infinity
   #headerText = ''
-  /** The line at which reading goes on, and how many bytes lie before the window. */
+  /** The line at which reading continues, and the number of bytes before the window. */
   #line = 1
   #before = 0
-  /** From a place in the slab to one in the document; and whether the window is UTF-8. */
+  /** Turns a position in the slab into one in the document; and whether the window is UTF-8. */
   #shift = 0
   #isValid = true
-  /** The rest of a line that is too long is still to come. */
+  /** The rest of an oversized line is still to come. */
   #isSkipping = false
   #wasted = 0
   readonly #extent: Extent = { end: 0, next: 0, lines: 0 }
@@ -137,8 +137,7 @@ class CsvScanner implements DocumentScanner {
   }
 
   #guarded(slab: Slab, start: number, end: number, final: boolean): WindowScan {
-    // A line end behind the input saves a bound check at each byte; values without their doubled quotes are
-    // written after it.
+    // A line end after the input saves a bounds check at each byte. Undoubled values are written after it.
     if (slab.end <= end) {
       reserve(slab, end + 1 - slab.end)
       slab.end = end + 1
@@ -183,7 +182,7 @@ class CsvScanner implements DocumentScanner {
     return { consumed: at, fault: undefined, isFull: records.rows >= room }
   }
 
-  /** Makes the record at `at` a row, or the header; returns why the document cannot be read. */
+  /** Turns the record at `at` into a row, or the header. Returns the fault of the document, if any. */
   #settle(slab: Slab, at: number, reading: Reading): string | undefined {
     const { bytes } = slab
     let wrong = this.#judge(bytes, at, reading)
@@ -197,13 +196,13 @@ class CsvScanner implements DocumentScanner {
     return undefined
   }
 
-  /** The first record says what the columns are; returns why none can be read. */
+  /** Finds the columns by the first record. Returns the fault if they cannot be found. */
   #begin(slab: Slab, at: number, wrong: string | undefined): string | undefined {
     if (wrong === undefined) return this.#learn(slab, at)
     return this.#shape.header ? `the header: ${wrong}` : undefined
   }
 
-  /** Sets the extent of the record at `at`; returns what is wrong with it. */
+  /** Sets the extent of the record at `at`. Returns its fault. */
   #judge(bytes: Uint8Array, at: number, reading: Reading): string | undefined {
     if (reading === 'whole') return this.#judgeWhole(bytes, at)
     return reading === 'open' ? this.#judgeOpen(bytes, at) : this.#judgeLong(bytes, at)
@@ -242,9 +241,8 @@ class CsvScanner implements DocumentScanner {
   }
 
   /**
-   * Whether a line within the odd record at `at`, before `to`, is a record in itself. Then the record is its
-   * first line: a quote in it is a stray one. What was kept of it must be one record again when it is
-   * replayed.
+   * Whether a line within the odd record at `at`, before `to`, is a record itself. Then the odd record is
+   * only its first line, with a stray quote. The part that is kept must be one record again in a replay.
    */
   #isCut(bytes: Uint8Array, at: number, to: number): boolean {
     if (
@@ -260,14 +258,14 @@ class CsvScanner implements DocumentScanner {
     return true
   }
 
-  /** Where each field goes, by the first record. */
+  /** Finds the column of each field, by the first record. */
   #learn(slab: Slab, start: number): string | undefined {
     const { header, quote } = this.#shape
     const { bytes } = slab
     const { count, spans } = this.#reader
-    if (count > LIMITS.csvFields) return `the header has ${count} fields, more than ${LIMITS.csvFields}`
+    if (count > LIMITS.csvFields) return `the header has ${count} fields; the limit is ${LIMITS.csvFields}`
     if (count * 2 > spans.length) {
-      // It has more fields than there is room for: read again with room.
+      // It has more fields than there is room for: read it again with more room.
       this.#reader.expect(count)
       this.#reader.read(slab, start, this.#extent.end, true)
     }

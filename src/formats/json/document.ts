@@ -1,6 +1,6 @@
 /**
- * What stands around the records: the way from the root to them, and the declared fields beside it. It can
- * stop between any two members or items, which is how a document larger than memory is read in windows.
+ * Reads the surroundings of the records: the path from the root to them, and the declared fields beside it.
+ * It can stop between any two members or items, so a document larger than memory can be read in windows.
  */
 import { jsonPathText } from '../../core/json-path.ts'
 import { addRow } from '../records.ts'
@@ -22,7 +22,7 @@ import {
 } from './tokens.ts'
 import { enter, skipValue } from './values.ts'
 
-/** Reads on from `p` to the end of the document, or of what is there. */
+/** Reads on from `p` to the end of the document, or of the window. */
 export function readDocument(s: ScanState, p: number): void {
   for (;;) {
     p = skipSpace(s, p)
@@ -30,7 +30,7 @@ export function readDocument(s: ScanState, p: number): void {
     if (s.safeRows >= s.room) throw NEED_MORE
     if (s.where === 'done') {
       if (p >= s.end) return
-      throw fault(s, 'more follows the end of the document; documents by line are format ndjson', p)
+      throw fault(s, 'more text follows the document; if each line is a document, use format ndjson', p)
     }
     p = step(s, p)
   }
@@ -74,7 +74,7 @@ function close(s: ScanState, p: number): number {
   return leave(s, p + 1)
 }
 
-/** The value at this level is over. */
+/** The value at this level has ended. */
 function leave(s: ScanState, p: number): number {
   if (s.level === 0) s.where = 'done'
   else {
@@ -84,7 +84,7 @@ function leave(s: ScanState, p: number): number {
   return p
 }
 
-/** A value on the way to the records, or the one that holds them. */
+/** A value on the path to the records, or the one that holds them. */
 function openValue(s: ScanState, p: number): number {
   const c = s.bytes[p]
   const { way, each } = s.shape
@@ -142,10 +142,10 @@ function readMember(s: ScanState, p: number): number {
 }
 
 function duplicateKey(s: ScanState, p: number): symbol {
-  return fault(s, `the key ${keyText(s)} stands twice in one object, outside of the records`, p)
+  return fault(s, `the key ${keyText(s)} appears twice in one object outside the records`, p)
 }
 
-/** A declared value outside of the records: all records have it. */
+/** A declared value outside the records: all records share it. */
 function readAround(s: ScanState, p: number, node: JsonNode): number {
   if (s.bytes[p] === OPEN && node.children.length > 0) {
     const end = readInside(s, p, node)
@@ -157,7 +157,7 @@ function readAround(s: ScanState, p: number, node: JsonNode): number {
     s.rule = 'wrong_root'
     throw fault(
       s,
-      `${jsonPathText(stepsTo(node))} stands behind the records; in a file that is larger than a message it must come before them`,
+      `${jsonPathText(stepsTo(node))} comes after the records; in a file larger than a message, it must come before them`,
       p,
     )
   }
@@ -197,7 +197,7 @@ function readItem(s: ScanState, p: number): number {
   return p
 }
 
-/** An item that is no object is no record; the others are not its fault. */
+/** An item that is no object is no record. The other items are unaffected. */
 function refuseItem(s: ScanState, p: number): number {
   const reason = `the item is ${kindAt(s, p)}, not an object`
   const end = skipValue(s, p, false)

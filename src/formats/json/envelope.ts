@@ -1,11 +1,11 @@
-/** What stands around the records of a JSON document: scalars of the objects on the way to their array. */
+/** The surroundings of the records in a JSON document: scalars of the objects on the path to their array. */
 import { appendJsonStep } from '../../core/json-path.ts'
 import { createField, type SampleField } from '../../core/outline.ts'
 import { writingOf } from './fields.ts'
 import type { RecordPath } from './record-path.ts'
 import type { JsonNode } from './sample.ts'
 
-/** A field for each, with a value for each record of its document. */
+/** One field for each, with a value for each record of its document. */
 export function envelopeFields(
   documents: { root: JsonNode }[],
   path: RecordPath,
@@ -54,11 +54,11 @@ function scalarsAround(root: JsonNode, path: RecordPath): [text: string, names: 
   return found
 }
 
-/** A file has its envelope once: as columns it would be the same in each row. */
+/** A file has one envelope: as columns, it would be the same in each row. */
 export function envelopeNote(envelope: SampleField[]): string | undefined {
   if (envelope.length === 0) return undefined
   const some = envelope
     .slice(0, 5)
     .map((field) => `${field.path} = ${JSON.stringify((field.values[0] ?? '').slice(0, 40))}`)
-  return `Not loaded, because it stands outside of the records: ${some.join(', ')}${envelope.length > 5 ? ` and ${envelope.length - 5} more` : ''}. A column takes it with its path`
+  return `Not loaded, because outside the records: ${some.join(', ')}${envelope.length > 5 ? ` and ${envelope.length - 5} more` : ''}. To load a value, declare a column with its path`
 }

@@ -1,25 +1,25 @@
-/** The fields of sample JSON records: a tree of the keys that were seen, and how it becomes columns. */
+/** The fields of sample JSON records: a tree of their keys, and how it becomes columns. */
 import { jsonPathText } from '../../core/json-path.ts'
 import { createField, type SampleField, type Writing } from '../../core/outline.ts'
 import type { JsonKind, JsonNode } from './sample.ts'
 
-/** One key, below the record or below another key, with what stood there. */
+/** One key, below the record or below another key, with its values. */
 export interface Spot {
   steps: string[]
   children: Map<string, Spot>
   rows: number[]
   nodes: JsonNode[]
-  /** Text of the document that each node is of. */
+  /** The text of the document of each node. */
   texts: string[]
   nulls: number
-  /** Records in which the key stands more than once in one object. */
+  /** Records in which one object repeats the key. */
   repeated: number
 }
 
-/** An object with more keys than this, of which each record has a few, holds data in its keys. */
+/** An object with more keys than this, of which each record has a few, has data as keys. */
 const MAP_KEYS = 20
 const MAP_SHARE = 0.25
-/** More columns than this from one key are kept as JSON text instead. */
+/** A key that would give more columns than this is kept as JSON text instead. */
 const COLUMNS_OF_ONE_KEY = 200
 const SUB_FIELDS = 100
 
@@ -27,7 +27,7 @@ export function createSpot(steps: string[] = []): Spot {
   return { steps, children: new Map(), rows: [], nodes: [], texts: [], nulls: 0, repeated: 0 }
 }
 
-/** Adds what an object holds. `row` is the number of the record, or of the item of an array. */
+/** Adds the content of an object. `row`: the number of the record, or of the item of an array. */
 export function collectRecord(spot: Spot, node: JsonNode, text: string, row: number): void {
   node.items.forEach((item, i) => {
     const key = node.keys[i]
@@ -55,9 +55,7 @@ function fieldsAt(spot: Spot, records: number): SampleField[] {
       ? objectFields(spot, records)
       : [kinds.size === 1 && kinds.has('array') ? arrayField(spot) : plainField(spot, kinds)]
   if (spot.repeated > 0)
-    found[0]?.notes.push(
-      `the key stands more than once in ${spot.repeated} of the objects; such records are refused`,
-    )
+    found[0]?.notes.push(`${spot.repeated} of the objects repeat this key; such records are rejected`)
   return found
 }
 
@@ -66,24 +64,24 @@ function objectFields(spot: Spot, records: number): SampleField[] {
   const each =
     [...spot.children.values()].reduce((sum, child) => sum + child.nodes.length + child.nulls, 0) /
     spot.nodes.length
-  if (keys === 0) return [jsonField(spot, 'objects without keys, as JSON text')]
+  if (keys === 0) return [jsonField(spot, 'kept as JSON text: objects without keys')]
   if (keys > MAP_KEYS && each < keys * MAP_SHARE)
-    return [jsonField(spot, `${keys} keys, of which a record has ${Math.round(each)}: kept as JSON text`)]
+    return [jsonField(spot, `kept as JSON text: ${keys} keys, of which a record has ${Math.round(each)}`)]
   const fields = fieldsOf(spot, records)
   return fields.length > COLUMNS_OF_ONE_KEY
-    ? [jsonField(spot, `${fields.length} fields: kept as JSON text`)]
+    ? [jsonField(spot, `kept as JSON text: ${fields.length} fields`)]
     : fields
 }
 
 /** Scalars, or values of several kinds. */
 function plainField(spot: Spot, kinds: Set<JsonKind>): SampleField {
   if (kinds.has('object') || kinds.has('array'))
-    return jsonField(spot, `${[...kinds].toSorted().join(' and ')} values, as text`)
+    return jsonField(spot, `kept as text: ${[...kinds].toSorted().join(' and ')} values`)
   const field = fieldAt(spot, writingOf(kinds))
   field.rows = spot.rows
   field.values = spot.nodes.map((node) => node.text)
-  if (kinds.size > 1) field.notes.push(`${[...kinds].toSorted().join(' and ')} values, as text`)
-  else if (kinds.size === 0) field.notes.push('null wherever it was seen')
+  if (kinds.size > 1) field.notes.push(`kept as text: ${[...kinds].toSorted().join(' and ')} values`)
+  else if (kinds.size === 0) field.notes.push('always null in the sample')
   return field
 }
 
@@ -115,11 +113,11 @@ function arrayField(spot: Spot): SampleField {
   const items = spot.nodes.flatMap((node) => node.items)
   const kinds = new Set(items.map((item) => item.kind).filter((kind) => kind !== 'null'))
   if (kinds.has('array') || (kinds.has('object') && kinds.size > 1))
-    return jsonField(spot, `arrays of ${[...kinds].toSorted().join(' and ')} values, as JSON text`)
+    return jsonField(spot, `kept as JSON text: arrays of ${[...kinds].toSorted().join(' and ')} values`)
   const field = fieldAt(spot, kinds.has('object') ? 'json' : writingOf(kinds))
   field.lists = { rows: spot.rows, lengths: spot.nodes.map((node) => node.items.length) }
   field.whole = wholeOf(spot)
-  if (kinds.size > 1) field.notes.push(`items of ${[...kinds].toSorted().join(' and ')} values, as text`)
+  if (kinds.size > 1) field.notes.push(`items kept as text: ${[...kinds].toSorted().join(' and ')} values`)
   items.forEach((item, i) => {
     if (item.kind === 'null') return
     field.rows.push(i)
@@ -128,7 +126,7 @@ function arrayField(spot: Spot): SampleField {
   if (!kinds.has('object')) return field
   field.fields = subFields(spot)
   const names = field.fields?.length ?? 0
-  return names === 0 || names > SUB_FIELDS ? jsonField(spot, 'arrays of objects, as JSON text') : field
+  return names === 0 || names > SUB_FIELDS ? jsonField(spot, 'kept as JSON text: arrays of objects') : field
 }
 
 function subFields(spot: Spot): SampleField[] {

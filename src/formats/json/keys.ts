@@ -1,11 +1,11 @@
-/** Keys of one object that the declaration does not know: whether one stands there twice. */
+/** Keys of one object that the declaration does not know: finds repetitions. */
 import { hashOf } from './shape.ts'
 import type { KeyLedger, ScanState } from './scan-state.ts'
 
-/** More keys than this are looked up in a set: comparing each with each would be quadratic. */
+/** More keys than this are looked up in a set: comparing each pair would be quadratic. */
 const FEW = 16
 
-/** Begins an object at the current depth. */
+/** Starts an object at the present depth. */
 export function beginKeys(s: ScanState): KeyLedger {
   const ledger = s.ledgers[s.depth]
   ledger.count = 0
@@ -13,10 +13,7 @@ export function beginKeys(s: ScanState): KeyLedger {
   return ledger
 }
 
-/**
- * Notes the key that was just read; true when the object has it already. Keys that differ by escapes only
- * are the same.
- */
+/** Records the last key. True if the object already has it. Keys that differ only in escapes are equal. */
 export function isSecond(s: ScanState, ledger: KeyLedger): boolean {
   if (ledger.names !== undefined) return isInSet(s, ledger.names)
   const b = s.slab.bytes

@@ -1,9 +1,9 @@
 /**
- * Records that look like one before them. Between its values a producer's record is the same bytes again
- * and again: braces, keys, colons, indentation. A record that was scanned in general leaves those
- * stretches behind as a path of a small tree; the next record is compared with the tree, stretch by
- * stretch, and only its values are scanned. The bytes of a stretch were found right once, in this order,
- * so that a match needs no further look at keys or nesting. Anything else goes the general way.
+ * Fast path for records that look like an earlier one. Between its values, a producer's record consists of
+ * the same bytes again and again: braces, keys, colons, indentation. The general scan of a record leaves
+ * these stretches as a path of a small tree. The next record is compared with the tree, stretch by stretch,
+ * and only its values are scanned. The bytes of a stretch were once found valid in this order, so a match
+ * needs no further check of keys or nesting. Any other record is scanned in general.
  */
 import { addRow, truncateRows } from '../records.ts'
 import { readCell } from './record.ts'
@@ -14,28 +14,25 @@ import { skipValue } from './values.ts'
 import { byteWords, matchesWords } from './words.ts'
 
 /**
- * Optional fields make branches; records that differ more than this in what is not a value are scanned in
+ * Optional fields make branches. Records that differ more than this outside their values are scanned in
  * general.
  */
 const BRANCHES = 4
 const STRETCHES = 512
 const STRETCH_BYTES = 4096
 /**
- * After this many tries with fewer matches than misses, comparing costs more than it saves: begin anew, and
- * in the end give up.
+ * If this many tries have more misses than matches, comparing costs more than it saves: start again, and
+ * finally give up.
  */
 const TRIES = 1_000
 const RESTARTS = 16
 
-/** Whether the form of the next record that is scanned in general is worth learning. */
+/** Whether to learn the form of the next record that is scanned in general. */
 export function mayLearn({ known }: ScanState): boolean {
   return known.stretches < STRETCHES && known.restarts <= RESTARTS
 }
 
-/**
- * Reads the record that begins at `p`, if it is of a known form; returns the position behind it, or 0 and
- * has changed nothing.
- */
+/** Reads the record at `p` if its form is known. Returns the position after it, or 0 with nothing changed. */
 export function readKnownRecord(s: ScanState, p: number): number {
   const { known, records, depth } = s
   if (known.first.length === 0) return 0
@@ -83,7 +80,7 @@ function readValues(s: ScanState, p: number, depth: number): number {
         continue
       }
     }
-    // Other white space than was learned: the general way skips it.
+    // Other white space than in the learned form: the general scan skips it.
     if (b[p] <= 0x20) return 0
     s.depth = depth + found.depth
     if (column === SKIPPED) p = skipValue(s, p, false)
@@ -105,7 +102,7 @@ function reconsider(known: KnownRecords): void {
   known.tries = known.hits = 0
 }
 
-/** Learns the form of the record in [from, to), which was just scanned in general and has no findings. */
+/** Learns the form of the record in [from, to), which the general scan has just read without findings. */
 export function learnRecord(s: ScanState, from: number, to: number): void {
   const { spans, nodes, depths } = s.learned
   let at = from

@@ -1,6 +1,6 @@
 /**
- * JSON by lines (NDJSON): each line is one record. A line that is none is one row with the reason; the
- * lines around it are kept.
+ * JSON by lines (NDJSON): each line is one record. An invalid line is one row with the reason; the lines
+ * around it are kept.
  */
 import { isUtf8 } from 'node:buffer'
 import type { Slab } from '../../core/slab.ts'
@@ -13,14 +13,14 @@ import { compileShape, type JsonShapeSpec } from './shape.ts'
 import { OPEN, SPACE_IN_LINE, skipSpace } from './tokens.ts'
 
 const LF = 0x0a
-/** What is kept of a line that is too long to be kept whole. */
+/** How much of an oversized line is kept. */
 const BEGINNING_BYTES = 65_536
 
 export function createJsonLineScanner(
   spec: Omit<JsonShapeSpec, 'record'>,
   limits: JsonLimits,
 ): DocumentScanner {
-  // A line feed is no white space here, so that no record reaches into the next line.
+  // A line feed is no white space here, so no record reaches into the next line.
   const s = createState(compileShape({ ...spec, record: '$' }), limits, SPACE_IN_LINE)
   const { records } = s
   const room = roomOf(records.width)
@@ -61,7 +61,7 @@ export function createJsonLineScanner(
         s,
         consumed,
         consumed + BEGINNING_BYTES,
-        `a line of more than ${limits.lineBytes} bytes; its beginning is kept`,
+        `the line has more than ${limits.lineBytes} bytes; quarantine keeps its beginning`,
       )
       records.lines[records.rows - 1] = place.line
       return { consumed: end, fault: undefined, isFull: false }
@@ -69,7 +69,7 @@ export function createJsonLineScanner(
   }
 }
 
-/** Where reading stands: the line, from 1, that comes next. */
+/** The present position: the number of the next line, from 1. */
 interface Place {
   line: number
 }
@@ -87,7 +87,7 @@ function readLines(s: ScanState, { slab, from, end, final, room }: Input, place:
   const { records } = s
   const saved = openInput(s, slab, end, final)
   try {
-    // Characters may be cut at the end of a window, but not in a whole line.
+    // A window may end inside a character, but a line may not.
     const whole = final ? end : slab.bytes.subarray(from, end).lastIndexOf(LF) + 1 + from
     const isValid = isUtf8(slab.bytes.subarray(from, whole))
     let at = from
@@ -106,7 +106,7 @@ function readLines(s: ScanState, { slab, from, end, final, room }: Input, place:
 }
 
 /**
- * Reads the line at `start`; returns where the next one begins, or -1 when the window ends before the line
+ * Reads the line at `start`. Returns the start of the next one, or -1 if the window ends before the line
  * does.
  */
 function readLine(s: ScanState, start: number, isValid: boolean): number {
@@ -131,7 +131,7 @@ function readLine(s: ScanState, start: number, isValid: boolean): number {
   }
 }
 
-/** The line at `start` as a row with the reason; -1 when its end is not there yet. */
+/** Turns the line at `start` into a row with the reason. -1 if its end is not available yet. */
 function refuse(s: ScanState, start: number, rows: number, reason: string): number {
   truncateRows(s.records, rows)
   const found = s.slab.bytes.subarray(0, s.end).indexOf(LF, start)

@@ -1,6 +1,6 @@
 /**
- * Arrays of objects with declared sub-fields: the cell is the array's own text, checked for keys that
- * nobody knows or that stand twice.
+ * Arrays of objects with declared sub-fields: the cell is the array's own text, checked for unknown and
+ * repeated keys.
  */
 import { appendBytes } from '../../core/slab.ts'
 import { unexpected, type ScanState } from './scan-state.ts'
@@ -8,15 +8,15 @@ import type { JsonNode } from './shape.ts'
 import { CLOSE_LIST, COMMA, OPEN, skipSpace } from './tokens.ts'
 import { enter, skipHeld } from './values.ts'
 
-/** Reads an item beside the tree of its keys; the walk over records passes itself in. */
+/** Reads an item along the tree of its keys. The walk over records passes itself in. */
 type ReadObject = (s: ScanState, p: number, root: JsonNode) => number
 
 /**
- * Reads the array (or the one object) at `p`. Where a key stands in an item twice, the text is written anew
- * without the second one.
+ * Reads the array (or the single object) at `p`. If an item repeats a key, the text is written again without
+ * the repetition.
  */
 export function readItems(s: ScanState, p: number, node: JsonNode, readObject: ReadObject): number {
-  // The form of a record has the array as one value, not what is inside.
+  // The form of a record treats the array as one value, without its content.
   const { learning, cuts } = s
   s.learning = false
   cuts.length = 0
@@ -50,7 +50,7 @@ function scanItems(s: ScanState, from: number, node: JsonNode, readObject: ReadO
   let p = skipSpace(s, from + 1)
   if (b[p] !== CLOSE_LIST) {
     for (;;) {
-      // An item that is no object stays as it is, for the checks to judge.
+      // An item that is no object stays unchanged; the checks judge it.
       p = b[p] === OPEN ? readObject(s, p, node.items as JsonNode) : skipHeld(s, p, node)
       p = skipSpace(s, p)
       if (b[p] === CLOSE_LIST) break

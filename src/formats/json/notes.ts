@@ -1,4 +1,4 @@
-/** Findings on the shape of the open record: where they are kept, under what path, and how many. */
+/** Findings on the shape of the open record: where they are stored, under which path, and how many. */
 import { appendJsonStep, jsonPathText } from '../../core/json-path.ts'
 import type { ShapeIssueKind } from '../records.ts'
 import type { ScanState } from './scan-state.ts'
@@ -9,7 +9,7 @@ export function pathOf(node: JsonNode): string {
   return jsonPathText(stepsTo(node))
 }
 
-/** Path of the key open at the current depth, inside of a value that is read whole. */
+/** Path of the open key at the present depth, inside a value that is read whole. */
 export function innerPath(s: ScanState): string {
   let path = typeof s.holder === 'string' ? s.holder : pathOf(s.holder)
   for (let depth = s.holderDepth + 1; depth <= s.depth; depth += 1) {
@@ -20,7 +20,7 @@ export function innerPath(s: ScanState): string {
   return path
 }
 
-/** Notes the value in [p, end): of a string its characters, of anything else its text. */
+/** Records the value in [p, end): of a string its characters, of anything else its text. */
 export function noteValue(
   s: ScanState,
   kind: ShapeIssueKind,
@@ -42,6 +42,6 @@ export function noteValue(
 function noteTooMany(s: ScanState, start: number): void {
   const { findings } = s.limits
   if (s.findings > findings + 1) return
-  const reason = `more than ${findings} unknown or repeated fields`
+  const reason = `the record has more than ${findings} unknown or repeated fields`
   s.records.issues.push({ row: s.row, kind: 'malformed', path: '', start, length: 0, reason })
 }

@@ -1,4 +1,4 @@
-/** The outline of sample JSON: which array or object is the record, and what values its fields had. */
+/** The outline of sample JSON: which array or object is the record, and the values of its fields. */
 import type { Outline, OutlineFault, SampleText } from '../../core/outline.ts'
 import { parseJsonPath } from '../../core/json-path.ts'
 import { envelopeFields, envelopeNote } from './envelope.ts'
@@ -20,17 +20,17 @@ export function outlineJson(samples: SampleText[], wanted: string | undefined): 
     const behind = isFault(root) ? 0 : skipBlanks(text, root.end)
     if (isFault(root)) broken.push(`${root.reason} (${placeOf(text, root.at)})`)
     else if (!root.cut && behind < text.length)
-      broken.push(`more text follows behind the first value (${placeOf(text, behind)})`)
+      broken.push(`more text follows the first value (${placeOf(text, behind)})`)
     else documents.push({ text, root })
   }
-  if (documents.length === 0) return { reason: `it is no JSON: ${broken[0]}`, instead: BROKEN }
+  if (documents.length === 0) return { reason: `it is not JSON: ${broken[0]}`, instead: BROKEN }
   const path =
     wanted === undefined ? findRecord(documents.map((document) => document.root)) : wantedPath(wanted)
   if ('reason' in path) return path
   const outline = outlineOf(documents, path)
   if ('reason' in outline || broken.length === 0) return outline
   outline.notes.push(
-    `${broken.length} of ${samples.length} messages are no JSON and will be quarantined. The first: ${broken[0]}`,
+    `${broken.length} of ${samples.length} messages are not JSON and will be quarantined. The first: ${broken[0]}`,
   )
   return outline
 }
@@ -49,15 +49,14 @@ export function outlineJsonLines(samples: SampleText[]): Outline | OutlineFault 
       if (line.trim() === '') continue
       const root = readJsonValue(line, 0, false)
       if (isFault(root)) wrong.push(`line ${number}: ${root.reason}`)
-      else if (skipBlanks(line, root.end) < line.length) wrong.push(`line ${number}: text behind the value`)
-      else if (root.kind !== 'object')
-        wrong.push(`line ${number}: ${kindText(root)}, and a record is an object`)
+      else if (skipBlanks(line, root.end) < line.length) wrong.push(`line ${number}: text after the value`)
+      else if (root.kind !== 'object') wrong.push(`line ${number}: ${kindText(root)} instead of an object`)
       else documents.push({ text: line, root })
     }
   }
   if (documents.length === 0) {
-    const reason = wrong.length === 0 ? 'it has no line' : `none of its lines is a JSON object; ${wrong[0]}`
-    return { reason, instead: 'Write one object a line, {"name": value, ...}; or convert the file to CSV.' }
+    const reason = wrong.length === 0 ? 'it has no lines' : `none of its lines is a JSON object; ${wrong[0]}`
+    return { reason, instead: 'Write one object per line, {"name": value, ...}, or convert the file to CSV.' }
   }
   const outline = outlineOf(documents, { steps: [], each: false, text: '$' })
   if ('reason' in outline) return outline
@@ -65,7 +64,7 @@ export function outlineJsonLines(samples: SampleText[]): Outline | OutlineFault 
   outline.documents = whole
   if (wrong.length > 0)
     outline.notes.push(
-      `${wrong.length} of ${number} lines are no records and will be quarantined. The first: ${wrong[0]}`,
+      `${wrong.length} of ${number} lines are not records and will be quarantined. The first: ${wrong[0]}`,
     )
   return outline
 }
@@ -89,9 +88,7 @@ function outlineOf(documents: Document[], path: RecordPath): Outline | OutlineFa
   const records = documentOf.length
   if (records === 0) return nothingFound(documents, path, others)
   for (const [kind, count] of others)
-    notes.push(
-      `${count} items of ${path.text} are no records but ${kind}: a record is an object, so they are refused`,
-    )
+    notes.push(`${count} items of ${path.text} are ${kind} instead of an object; such items are rejected`)
   const { fields, envelope } = {
     fields: fieldsOf(spot, records),
     envelope: envelopeFields(documents, path, documentOf),
@@ -113,7 +110,7 @@ function outlineOf(documents: Document[], path: RecordPath): Outline | OutlineFa
 }
 
 const MAP =
-  'The record looks like a map: its keys are data, and each becomes columns. As a list of objects it would have a row for each key.'
+  'The record looks like a map: its keys are data, but each becomes a column. Convert it to a list of objects to get a row for each key'
 
 function looksLikeMap(columns: number, root: JsonNode): boolean {
   return columns >= 10 && root.items.every((item) => item.kind === 'object')
@@ -125,22 +122,23 @@ function nothingFound(documents: Document[], path: RecordPath, others: Map<strin
   if (kind === undefined && root.items.length === 0 && path.text !== '$')
     return {
       reason: `there is no item at ${path.text}`,
-      instead: 'Name a sample that has records, or the path of the records: --record $.path[*].',
+      instead: 'Name a sample that has records, or give their path: --record $.path[*].',
     }
   if (kind === undefined)
     return {
       reason: `there is nothing at ${path.text}`,
-      instead: 'Name the records with --record: $ is the document, $.path[*] each item of an array.',
+      instead:
+        'Give the path of the records: --record $ for the document, --record $.path[*] for the items of an array.',
     }
   if (kind === 'an array')
     return {
-      reason: `the items of ${path.text} are arrays, and a record is an object with named fields`,
-      instead: "Make objects or CSV of them, for example: jq -r '.[] | @csv'.",
+      reason: `the items of ${path.text} are arrays, but a record is an object with named fields`,
+      instead: "Convert them to objects or CSV, for example: jq -r '.[] | @csv'.",
     }
   return {
-    reason: `${path.text} holds ${kind}, and a record is an object with named fields`,
+    reason: `${path.text} contains ${kind}, but a record is an object with named fields`,
     instead:
-      "Make objects of the values, for example: jq 'map({value: .})'; or name another path with --record.",
+      "Convert the values to objects, for example: jq 'map({value: .})'. Or give another path with --record.",
   }
 }
 
@@ -155,8 +153,8 @@ function wantedPath(text: string): RecordPath | OutlineFault {
   if (typeof path !== 'string' && path.fromRoot) return { steps: path.steps, each, text }
   const why = typeof path === 'string' ? `: ${path}` : ''
   return {
-    reason: `${text} is no path of a record${why}`,
-    instead: 'Paths of records look like $, $.books[*] or $["a.b"][*].',
+    reason: `${text} is not the path of a record${why}`,
+    instead: 'Write a path such as $, $.books[*] or $["a.b"][*].',
   }
 }
 

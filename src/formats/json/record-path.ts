@@ -1,20 +1,17 @@
-/**
- * Which array or object of sample JSON is the record: the array of objects that most of the text is in, else
- * the document.
- */
+/** Finds the record of sample JSON: the array of objects with most of the text, else the document. */
 import { appendJsonStep } from '../../core/json-path.ts'
 import type { JsonNode } from './sample.ts'
 
 export interface RecordPath {
   steps: string[]
-  /** Each item of the array there is a record; else what stands there is one. */
+  /** Each item of the array there is a record; otherwise, the value there is one. */
   each: boolean
-  /** As a declaration writes it. */
+  /** As in a declaration. */
   text: string
 }
 
 const DEPTH = 8
-/** An array with less of the text is a field of the record rather than the records. */
+/** An array with a smaller share of the text is a field of the record, and does not hold the records. */
 const SHARE = 0.5
 
 export function findRecord(roots: JsonNode[]): RecordPath {
@@ -54,8 +51,7 @@ function visit(node: JsonNode, steps: string[], onArray: (steps: string[], node:
 }
 
 /**
- * What stands at the path: the array whose items are the records, or the record. Undefined when there is no
- * such thing.
+ * The value at the path: the array whose items are the records, or the record. Undefined if there is none.
  */
 export function listAt(root: JsonNode, path: RecordPath): JsonNode | undefined {
   let node: JsonNode | undefined = root

@@ -1,7 +1,4 @@
-/**
- * Objects that the declaration knows: the record itself and what is inside of it, walked beside the tree of
- * keys.
- */
+/** Objects that the declaration knows: reads the record and its content along the tree of keys. */
 import { appendJsonStep } from '../../core/json-path.ts'
 import { beginKeys, isSecond } from './keys.ts'
 import { readItems } from './lists.ts'
@@ -23,7 +20,7 @@ import { reportRepeated, reportUnknown } from './unknown.ts'
 import { enter, readValue, skipHeld, skipValue } from './values.ts'
 import { matchesWords } from './words.ts'
 
-/** Reads the object at `p` by the tree below `node`; returns the position behind it. */
+/** Reads the object at `p` along the tree below `node`. Returns the position after it. */
 export function readObject(s: ScanState, from: number, node: JsonNode): number {
   enter(s, from)
   const { bytes: b, view } = s
@@ -81,7 +78,7 @@ function readKnown(s: ScanState, p: number, child: JsonNode): number {
   return end
 }
 
-/** Reads the value of a column, whatever it is, into the state. */
+/** Reads the value of a column, of any kind, into the state. */
 export function readCell(s: ScanState, p: number, node: JsonNode): number {
   const c = s.bytes[p]
   return node.items !== undefined && (c === OPEN || c === OPEN_LIST)
@@ -97,7 +94,7 @@ function keepCell(s: ScanState, column: number): void {
   cells[at + 1] = s.valueLength
 }
 
-/** Notes where a value stands whose record may become a known form. */
+/** Records the place of a value while the form of its record is learned. */
 function learn(s: ScanState, from: number, to: number, node: JsonNode | undefined): void {
   s.learned.spans.push(from, to)
   s.learned.nodes.push(node)
@@ -105,8 +102,7 @@ function learn(s: ScanState, from: number, to: number, node: JsonNode | undefine
 }
 
 /**
- * A key with declared keys inside. It may be a column too: then the column has the text of the whole
- * object.
+ * A key with declared keys inside. It may be a column too; then the column has the text of the whole object.
  */
 function readInner(s: ScanState, p: number, child: JsonNode): number {
   const c = s.bytes[p]
@@ -123,7 +119,7 @@ function readBoth(s: ScanState, p: number, child: JsonNode): number {
   const { length } = s.records.issues
   s.learning = false
   if (s.bytes[p] === OPEN) readObject(s, p, child)
-  // What stands twice inside is found again by who reads the text.
+  // Whoever reads the text finds repetitions inside it again.
   s.findings = findings
   s.records.issues.length = length
   if (child.isField) return skipHeld(s, p, child)
@@ -144,7 +140,7 @@ function readUnknown(s: ScanState, p: number, node: JsonNode, ledger: KeyLedger)
   return isRepeated ? readAgain(s, p, path) : reportUnknown(s, p, path, isInItem(node))
 }
 
-/** The second value of a key; the first one counts. */
+/** The second value of a key. The first one counts. */
 function readAgain(s: ScanState, p: number, path: string): number {
   const { comma } = s
   const end = reportRepeated(s, p, path)

@@ -1,21 +1,21 @@
 /**
- * JSON as it stands in a sample: keys in their order and as often as they come, numbers by their digits, and
- * a document that was cut off in the middle. The platform's parser keeps none of these, and drafts are made
- * of them. Not for the ingest path.
+ * Reads sample JSON with everything that drafts need and the platform's parser drops: keys in their order and
+ * with repetitions, numbers by their digits, and a document that was cut off in the middle. Not for the
+ * ingest path.
  */
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
 
 export interface JsonNode {
   kind: JsonKind
-  /** Where it stands in the text. */
+  /** Its span in the text. */
   start: number
   end: number
-  /** Of a scalar: a string's text, a number's digits. Of the others: empty. */
+  /** Of a scalar: the text of a string, the digits of a number. Otherwise empty. */
   text: string
   keys: string[]
   items: JsonNode[]
-  /** The sample ended inside of it. */
+  /** The sample ended inside it. */
   cut: boolean
 }
 
@@ -28,7 +28,7 @@ const DEPTH = 500
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const WORD = /true|false|null/y
 
-/** Thrown nowhere else: the end of a sample that may have been cut off. */
+/** Thrown only here: the end of a sample that may have been cut off. */
 const CUT = Symbol('cut')
 
 interface Reader {
@@ -37,15 +37,12 @@ interface Reader {
   mayBeCut: boolean
 }
 
-/**
- * Reads the value at `from`. With `mayBeCut`, the end of the text may come early: what stood there whole is
- * kept.
- */
+/** Reads the value at `from`. With `mayBeCut`, the text may end early: everything complete is kept. */
 export function readJsonValue(text: string, from: number, mayBeCut: boolean): JsonNode | JsonFault {
   const reader: Reader = { text, at: skipBlanks(text, from), mayBeCut }
   try {
     const node = readValue(reader, 0)
-    return node === CUT ? { reason: 'the text ends before a value does', at: text.length } : node
+    return node === CUT ? { reason: 'the text ends within a value', at: text.length } : node
   } catch (fault) {
     if (isFault(fault)) return fault
     throw fault
@@ -72,9 +69,9 @@ function fail(reader: Reader, reason: string): never {
 function readValue(reader: Reader, depth: number): JsonNode | typeof CUT {
   const { text } = reader
   const char = text[reader.at]
-  if (char === undefined) return reader.mayBeCut ? CUT : fail(reader, 'the text ends before a value does')
+  if (char === undefined) return reader.mayBeCut ? CUT : fail(reader, 'the text ends within a value')
   if (char === '{' || char === '[') {
-    if (depth >= DEPTH) fail(reader, `it is nested more than ${DEPTH} levels deep`)
+    if (depth >= DEPTH) fail(reader, `it nests deeper than ${DEPTH} levels`)
     return readContainer(reader, char === '{' ? 'object' : 'array', depth)
   }
   const start = reader.at
@@ -93,9 +90,9 @@ function readNumber(reader: Reader, depth: number): JsonNode | typeof CUT {
   if (digits === undefined) {
     const isOpen =
       reader.mayBeCut && /^(?:-|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)$/.test(text.slice(start, start + 5))
-    return isOpen ? CUT : fail(reader, `${JSON.stringify(text[start])} begins no value`)
+    return isOpen ? CUT : fail(reader, `no JSON value begins with ${JSON.stringify(text[start])}`)
   }
-  // The rest of a number may have been cut off, in the middle of its fraction too.
+  // The rest of a number may have been cut off, also within its fraction.
   const isOpen =
     reader.mayBeCut &&
     depth > 0 &&
@@ -104,7 +101,7 @@ function readNumber(reader: Reader, depth: number): JsonNode | typeof CUT {
   return isOpen ? CUT : scalar('number', start, reader.at, digits)
 }
 
-/** The text of the string that begins here. */
+/** The text of the string that starts here. */
 function readString(reader: Reader): string | typeof CUT {
   const { text } = reader
   let end = reader.at + 1
@@ -115,7 +112,7 @@ function readString(reader: Reader): string | typeof CUT {
     reader.at = end + 1
     return found
   } catch {
-    return fail(reader, 'a string holds what JSON must escape, or an escape that it does not have')
+    return fail(reader, 'a string contains an invalid escape, or a character that JSON must escape')
   }
 }
 
@@ -149,7 +146,7 @@ function readContainer(reader: Reader, kind: 'object' | 'array', depth: number):
     const next = text[reader.at]
     if (next === undefined && reader.mayBeCut) return cutHere()
     if (next !== ',' && next !== close)
-      fail(reader, `${next === undefined ? 'the end' : JSON.stringify(next)} stands where , or ${close} must`)
+      fail(reader, `found ${next === undefined ? 'the end' : JSON.stringify(next)} instead of , or ${close}`)
     reader.at += 1
     if (next === close) return Object.assign(node, { end: reader.at })
     reader.at = skipBlanks(text, reader.at)
@@ -159,19 +156,19 @@ function readContainer(reader: Reader, kind: 'object' | 'array', depth: number):
 function readKey(reader: Reader): string | typeof CUT {
   const { text } = reader
   if (reader.at >= text.length && reader.mayBeCut) return CUT
-  if (text[reader.at] !== '"') fail(reader, 'a key in quotes must stand here')
+  if (text[reader.at] !== '"') fail(reader, 'expected a key in quotes')
   const found = readString(reader)
   if (found === CUT) return CUT
   reader.at = skipBlanks(text, reader.at)
   if (reader.at >= text.length && reader.mayBeCut) return CUT
-  if (text[reader.at] !== ':') fail(reader, 'a colon must follow a key')
+  if (text[reader.at] !== ':') fail(reader, 'expected a colon after the key')
   reader.at = skipBlanks(text, reader.at + 1)
   return found
 }
 
 /**
- * A cut document as a whole one: up to the last item of `list` that is complete, or to the last complete
- * value when the cut came behind that list; then what was open is closed.
+ * Completes a cut document: up to the last complete item of `list`, or to the last complete value if the cut
+ * came after that list. Then it closes what is open.
  */
 export function closedText(text: string, root: JsonNode, list: JsonNode | undefined): string {
   if (!root.cut) return text.slice(0, root.end)
@@ -189,7 +186,9 @@ export function closedText(text: string, root: JsonNode, list: JsonNode | undefi
   }
 }
 
-/** Whether two JSON texts say the same: white space aside, numbers by their digits, keys in their order. */
+/**
+ * Whether two JSON texts mean the same: without white space, numbers by their digits, keys in their order.
+ */
 export function sameJson(left: JsonNode, right: JsonNode): boolean {
   if (left.kind !== right.kind || left.text !== right.text || left.items.length !== right.items.length)
     return false

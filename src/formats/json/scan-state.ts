@@ -1,5 +1,5 @@
 /**
- * What the scanner knows between two tokens. One object lives as long as its scanner and is reset for each
+ * The state of the scanner between two tokens. One object lives as long as its scanner and is reset for each
  * document. A broken document ends with a thrown constant and its reason in the state: an exception object
  * with a stack would cost more than the whole message.
  */
@@ -8,24 +8,24 @@ import { createRecords, type DocumentFault, type Records } from '../records.ts'
 import type { JsonNode, JsonShape } from './shape.ts'
 import type { ByteWords } from './words.ts'
 
-/** Thrown when the document breaks the grammar or a limit; `reason` and `faultAt` of the state say why. */
+/** Thrown if the document breaks the grammar or a limit. `reason` and `faultAt` of the state tell why. */
 export const FAULT = Symbol('json fault')
-/** Thrown when a window of a file ends inside of a value; the state goes back to the last safe point. */
+/** Thrown if a window of a file ends inside a value. The state goes back to the last safe point. */
 export const NEED_MORE = Symbol('need more')
 
 export interface JsonLimits {
   depth: number
   keyBytes: number
-  /** Of one record: unknown or repeated fields. */
+  /** Unknown or repeated fields of one record. */
   findings: number
-  /** Of a line in a file that is read in windows. */
+  /** Bytes of a line in a file that is read in windows. */
   lineBytes: number
 }
 
 export const [SKIPPED, RECORD_END] = [-1, -2]
 
 /**
- * Bytes that stand before a value that varies, and what becomes of the value: a column's, left out, or the
+ * Bytes before a varying value, and what happens to the value: it goes to a column, it is skipped, or the
  * record ends.
  */
 export interface Stretch {
@@ -33,9 +33,9 @@ export interface Stretch {
   /** Column of the value, or SKIPPED, or RECORD_END. */
   column: number
   node: JsonNode | undefined
-  /** A string's characters are the cell. */
+  /** The characters of a string are the cell. */
   isPlain: boolean
-  /** How deep below the record's brace the value stands. */
+  /** Depth of the value below the brace of the record. */
   depth: number
   next: Stretch[]
 }
@@ -45,11 +45,11 @@ export interface KnownRecords {
   stretches: number
   tries: number
   hits: number
-  /** How often all was forgotten because the input had changed. */
+  /** How often everything was forgotten because the input had changed. */
   restarts: number
 }
 
-/** Keys seen in one open object, to find a second one. */
+/** The keys of one open object, to find a repetition. */
 export interface KeyLedger {
   count: number
   hashes: Int32Array
@@ -59,7 +59,7 @@ export interface KeyLedger {
   names: Set<string> | undefined
 }
 
-/** Where a document is read on. */
+/** Where reading of a document continues. */
 export type Where =
   | 'value'
   | 'first member'
@@ -74,7 +74,7 @@ export interface ScanState {
   readonly shape: JsonShape
   readonly records: Records
   readonly limits: JsonLimits
-  /** What is white space between tokens: not a line feed where records are lines. */
+  /** White space between tokens. Without line feed if records are lines. */
   readonly space: Uint8Array
   slab: Slab
   bytes: Uint8Array
@@ -89,7 +89,7 @@ export interface ScanState {
   row: number
   /** Number of the object that was opened last. */
   instance: number
-  /** The value that was read last: its span, or length -1 for null. */
+  /** The last value: its span, or length -1 for null. */
   valueStart: number
   valueLength: number
   /** The key that was read last. */
@@ -97,8 +97,7 @@ export interface ScanState {
   keyLength: number
   ledgers: KeyLedger[]
   /**
-   * Where the value that is being read whole belongs, and the keys open inside of it: for the paths of
-   * findings.
+   * The owner of the value that is being read whole, and the keys open inside it: for the paths of findings.
    */
   holder: JsonNode | string
   holderDepth: number
@@ -106,22 +105,20 @@ export interface ScanState {
   trailLength: Int32Array
   /** Findings of the open record so far. */
   findings: number
-  /**
-   * In the items of an array with sub-fields: what stands there twice, from the comma before it to its end.
-   */
+  /** In items of an array with sub-fields: the repeated members, each from the comma before it to its end. */
   isInItems: boolean
   comma: number
   cuts: number[]
   known: KnownRecords
-  /** Values of the record being read, while its form is learned: start and end of each. */
+  /** Values of the record whose form is being learned: start and end of each. */
   learning: boolean
   learned: { spans: number[]; nodes: (JsonNode | undefined)[]; depths: number[] }
   where: Where
-  /** Steps of the record's path that were taken, and the number of the object open at each. */
+  /** The steps of the record's path so far, and the number of the object open at each. */
   level: number
   levelInstance: number[]
   hasRecords: boolean
-  /** Why the document is not of the declared shape, though it may be well-formed. */
+  /** Why the document does not have the declared shape, although it may be well-formed. */
   wrongShape: string | undefined
   wrongAt: number
   envelopeSpan: Int32Array
@@ -200,18 +197,18 @@ function newLedger(): KeyLedger {
   }
 }
 
-/** Records why and where; `throw fault(...)` ends the document. */
+/** Stores the reason and the place; `throw fault(...)` ends the document. */
 export function fault(s: ScanState, reason: string, at: number): symbol {
   s.reason = reason
   s.faultAt = at
   return FAULT
 }
 
-/** For a byte that may not stand at `p`: the end of a window asks for more, anything else is a fault. */
+/** For an unexpected byte at `p`: the end of a window asks for more, anything else is a fault. */
 export function unexpected(s: ScanState, p: number, wanted: string): symbol {
   if (p >= s.end) return s.final ? fault(s, 'unexpected end', s.end) : NEED_MORE
   const c = s.bytes[p]
-  if (c === 0x0a && s.space[c] === 0) return fault(s, 'the line ends too early', p)
+  if (c === 0x0a && s.space[c] === 0) return fault(s, 'the line ends within a value', p)
   const shown = c > 0x20 && c < 0x7f ? String.fromCharCode(c) : `byte 0x${c.toString(16).padStart(2, '0')}`
   return fault(s, `found ${shown} instead of ${wanted}`, p)
 }

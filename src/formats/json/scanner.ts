@@ -1,8 +1,8 @@
 /**
- * The JSON scanner: one pass over UTF-8 bytes, guided by the declared shape. Values are spans of the
- * input; only strings with escapes are written anew. It takes exactly the documents of RFC 8259
- * (test/formats/json-oracle.test.ts compares it with JSON.parse), within limits of depth and of key
- * length, without escaped surrogates that stand alone.
+ * The JSON scanner: one pass over UTF-8 bytes, guided by the declared shape. Values are spans of the input;
+ * only strings with escapes are written again. It accepts exactly the documents of RFC 8259
+ * (test/formats/json-oracle.test.ts compares it with JSON.parse), within limits of depth and key length,
+ * without unpaired escaped surrogates.
  *
  * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than
  * memory.
@@ -18,10 +18,10 @@ import { compileShape, type JsonShapeSpec } from './shape.ts'
 import { surroundingsOf } from './surroundings.ts'
 import { SPACE } from './tokens.ts'
 
-/** A byte order mark is taken whole. */
+/** Enough bytes for a byte order mark. */
 export const MARK_BYTES = 3
 
-/** What a window found around the records, for the next one. */
+/** The values that a window found outside the records, for the next one. */
 type Held = { column: number; value: Buffer; source: Buffer }[]
 
 export function createJsonScanner(spec: JsonShapeSpec, limits: JsonLimits): DocumentScanner {
@@ -88,7 +88,7 @@ export function begin(s: ScanState): void {
     s.envelopeSpan[column * 2 + 1] = s.envelopeSource[column * 2 + 1] = -1
 }
 
-/** The end of the last whole character: a window may end inside of one. */
+/** The end of the last whole character: a window may end inside one. */
 function characterEnd(b: Uint8Array, start: number, end: number): number {
   for (let at = end - 1; at >= start && at >= end - 4; at -= 1) {
     const c = b[at]
@@ -102,7 +102,7 @@ function invalid(at: number): DocumentFault {
   return { rule: 'malformed', reason: 'invalid UTF-8', at }
 }
 
-/** Scans bytes of the slab; `final` says whether the document ends with them. */
+/** Scans bytes of the slab. `final`: the document ends with them. */
 function guardedScan(
   s: ScanState,
   slab: Slab,
@@ -122,7 +122,7 @@ function guardedScan(
   }
 }
 
-/** The byte behind the input is ours for the time of the call, so that nothing runs over the end. */
+/** The byte after the input belongs to the scanner during the call, so nothing runs past the end. */
 export function openInput(s: ScanState, slab: Slab, end: number, final: boolean): number {
   if (slab.end <= end) {
     reserve(slab, end + 1 - slab.end)
@@ -163,7 +163,7 @@ function pathText(steps: string[], each: boolean): string {
   return `$${steps.map((step) => (/^\w+$/.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`)).join('')}${each ? '[*]' : ''}`
 }
 
-/** Goes back to the last point between two values; what was read of an unfinished one is read again. */
+/** Goes back to the last point between two values. An unfinished value is read again. */
 function rewind(s: ScanState): void {
   truncateRows(s.records, s.safeRows)
   s.where = s.safeWhere
@@ -173,13 +173,13 @@ function rewind(s: ScanState): void {
   s.depth = depthAt(s)
 }
 
-/** How many values are open where the scan stands. */
+/** How many values are open at the present position. */
 function depthAt({ where, level }: ScanState): number {
   if (where === 'done') return 0
   return where === 'value' ? level : level + 1
 }
 
-/** Gives the values from outside of the records to all records of the document. */
+/** Gives the values from outside the records to all records of the document. */
 function spread(s: ScanState): void {
   const { cells, width, rows } = s.records
   for (const { column } of s.shape.envelope) {
@@ -210,7 +210,7 @@ function resume(s: ScanState, slab: Slab, held: Held): void {
   }
 }
 
-/** Made only for records whose bytes are kept: most documents have none. */
+/** Built only for records whose bytes are kept: most documents have none. */
 function surroundingsNow(s: ScanState): () => [string, string] {
   const spans = s.envelopeSource.slice()
   const { slab, shape } = s

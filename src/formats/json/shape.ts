@@ -1,17 +1,14 @@
 /**
- * The declared shape of a JSON document, compiled once into trees of keys that the scanner walks beside
- * the input: one tree for a record, one for what stands around the records, one for the items of each
- * array of objects.
+ * The declared shape of a JSON document, compiled once into trees of keys that the scanner walks along the
+ * input: one tree for a record, one for the surroundings of the records, one for the items of each array of
+ * objects.
  */
 import { parseJsonPath, parseRecordPath, relativeJsonPath } from '../../core/json-path.ts'
 import { byteWords, type ByteWords } from './words.ts'
 
-/** One field to take out of each record. */
+/** One field to take from each record. */
 export interface JsonField {
-  /**
-   * `author.name`, `["service.name"]`, `$.source` (outside of the record): the grammar of core/json-
-   * path.ts.
-   */
+  /** `author.name`, `["service.name"]`, `$.source` (outside the record): the grammar of core/json-path.ts. */
   path: string
   /** The cell holds the value's JSON text. With `fields`, its items are objects of these sub-fields. */
   array: boolean
@@ -23,7 +20,7 @@ export interface JsonShapeSpec {
   record: string
   /** In the order of the columns: field i fills cell i of a row. */
   fields: JsonField[]
-  /** Paths below the record that are left out without a word; `*` for all unknown ones. */
+  /** Paths below the record to skip without a finding. `*` for all unknown ones. */
   ignore: string[]
 }
 
@@ -37,22 +34,21 @@ export interface JsonNode {
   children: JsonNode[]
   /** Children by the hash of their key. */
   byHash: Map<number, JsonNode[]>
-  /** Column that takes the value, or -1. */
+  /** The column of the value, or -1. */
   column: number
   /** The column takes JSON text. */
   isList: boolean
   /** Keys of the objects in the array. */
   items: JsonNode | undefined
-  /** A sub-field of an array's item takes the value. */
+  /** The value belongs to a sub-field of an array's item. */
   isField: boolean
   ignored: boolean
-  /** Unknown keys inside are left out: ignored, or held by the text of the column. */
+  /** Unknown keys inside are skipped: ignored, or part of the column's text. */
   quiet: boolean
-  /** Of the object that has shown this key last: a second time in the same object is a repetition. */
+  /** The object that had this key last: a second time in the same object is a repetition. */
   seenIn: number
   /**
-   * The child that came first last time, and the sibling that came after this one: tried before any look-
-   * up.
+   * The child that came first last time, and the sibling that came after this one: tried before any lookup.
    */
   first: JsonNode | undefined
   follow: JsonNode | undefined
@@ -60,12 +56,12 @@ export interface JsonNode {
 
 export interface JsonShape {
   record: JsonNode
-  /** Root of what stands around the records; `way` leads from it to where the records are. */
+  /** Root of the surroundings of the records. `way` leads from it to the records. */
   outer: JsonNode
   way: JsonNode[]
   each: boolean
   width: number
-  /** Columns with values from outside of the records. */
+  /** Columns with values from outside the records. */
   envelope: { column: number; steps: string[] }[]
 }
 
@@ -90,7 +86,7 @@ function recordPathOf(text: string): { steps: string[]; each: boolean } {
   return typeof path === 'string' ? { steps: [], each: false } : path
 }
 
-/** A path that is none was kept with a column of an older table: it never finds a value. */
+/** An invalid path, kept with a column of an older table: it never finds a value. */
 function addField(shape: JsonShape, recordSteps: string[], field: JsonField, column: number): void {
   const path = parseJsonPath(field.path)
   if (typeof path === 'string') return
@@ -104,7 +100,7 @@ function addField(shape: JsonShape, recordSteps: string[], field: JsonField, col
 }
 
 function itemsOf(list: JsonNode, fields: { path: string }[]): JsonNode {
-  // Below the array for the sake of its path, but not among the children: those are keys of an object.
+  // Linked to the array for its path, but not one of its children: those are keys of an object.
   const root = newNode('', list)
   for (const field of fields) {
     const path = parseJsonPath(field.path)
@@ -114,7 +110,7 @@ function itemsOf(list: JsonNode, fields: { path: string }[]): JsonNode {
   return root
 }
 
-/** Through an array the path goes into its items: `lines.sku`. */
+/** Through an array, the path continues in its items: `lines.sku`. */
 function ignore(record: JsonNode, steps: string[]): void {
   let node = record
   for (const step of steps) {
@@ -156,7 +152,7 @@ function newNode(key: string, parent: JsonNode | undefined): JsonNode {
   }
 }
 
-/** `quiet`: unknown keys around this one are left out. */
+/** `quiet`: unknown keys around this one are skipped. */
 function finish(node: JsonNode, quiet: boolean): void {
   node.quiet ||= quiet || node.ignored || node.column >= 0 || node.isField
   node.first = node.children[0]
@@ -167,7 +163,7 @@ function finish(node: JsonNode, quiet: boolean): void {
   if (node.items !== undefined) finish(node.items, quiet || node.ignored)
 }
 
-/** Hash of a key's bytes: its length, beginning and end. Only declared keys are stored by it. */
+/** Hash of a key: its length, beginning and end. Only declared keys are stored by it. */
 export function hashOf(b: Uint8Array, start: number, length: number): number {
   let hash = length
   const last = start + length - 1

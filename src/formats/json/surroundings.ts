@@ -1,10 +1,10 @@
 /**
- * A small document around one record of a larger one: it has the record's own bytes and the declared fields
- * beside them.
+ * A small document around one record of a larger one: the record's own bytes, and the declared fields around
+ * them.
  */
 import type { JsonShape } from './shape.ts'
 
-/** `sourceOf`: the source text of a column's value outside of the records. */
+/** `sourceOf`: the source text of a column's value from outside the records. */
 export function surroundingsOf(
   shape: JsonShape,
   sourceOf: (column: number) => string | undefined,
@@ -31,7 +31,7 @@ function put(root: Level, steps: string[], source: string): void {
   let level = root
   for (const step of steps.slice(0, -1)) {
     const inner: string | Level = level.get(step) ?? new Map<string, string | Level>()
-    // The text of the whole object has it.
+    // The text of the whole object contains it.
     if (typeof inner === 'string') return
     level.set(step, inner)
     level = inner

@@ -1,6 +1,4 @@
-/**
- * Tokens of JSON (RFC 8259), strictly: strings and their escapes, numbers, the three words, white space.
- */
+/** Tokens of JSON (RFC 8259), strictly: strings and their escapes, numbers, the three words, white space. */
 import { reserve } from '../../core/slab.ts'
 import { NEED_MORE, fault, unexpected, type ScanState } from './scan-state.ts'
 
@@ -11,10 +9,10 @@ const [MINUS, PLUS, POINT, ZERO, NINE] = [0x2d, 0x2b, 0x2e, 0x30, 0x39]
 const [LETTER_E, LETTER_F, LETTER_T, LETTER_U] = [0x65, 0x66, 0x74, 0x75]
 
 export const SPACE = Uint8Array.from({ length: 256 }, (_, c) => Number([0x20, 0x09, 0x0a, 0x0d].includes(c)))
-/** Where a line feed ends the record. */
+/** For records that end at a line feed. */
 export const SPACE_IN_LINE = SPACE.map((is, c) => (c === 0x0a ? 0 : is))
 
-/** What `\b` and its like stand for; 0 for no escape. */
+/** The characters for `\b` and the other escapes. 0: no escape. */
 const ESCAPES = new Uint8Array(256)
 for (const [letter, character] of Object.entries({
   '"': '"',
@@ -40,9 +38,8 @@ export function skipSpace(s: ScanState, p: number): number {
 }
 
 /**
- * First position from `p` on of a quote, a backslash or a control character. Four bytes are judged by one
- * word (the zero-byte test of Mycroft, 1987; the lowest hit is a real one). Bytes behind the input must be
- * readable.
+ * The first position from `p` on of a quote, a backslash or a control character. One word tests four bytes
+ * (the zero-byte test of Mycroft, 1987; the lowest hit is real). Bytes after the input must be readable.
  */
 export function plainEnd(view: DataView, p: number): number {
   for (;;) {
@@ -54,7 +51,7 @@ export function plainEnd(view: DataView, p: number): number {
   }
 }
 
-/** Set by stringEnd: the string holds escapes and must be decoded to be a value. */
+/** Set by stringEnd: the string has escapes, and must be decoded to become a value. */
 export let hasEscapes = false
 
 /** The closing quote of the string whose first character is at `p`. */
@@ -70,7 +67,7 @@ export function stringEnd(s: ScanState, p: number): number {
   }
 }
 
-/** Checks the escape at `p`; returns the position behind it, and behind its partner for a surrogate. */
+/** Checks the escape at `p`. Returns the position after it, or after both halves of a surrogate pair. */
 function escapeEnd(s: ScanState, p: number): number {
   const b = s.bytes
   if (b[p + 1] !== LETTER_U) {
@@ -79,13 +76,13 @@ function escapeEnd(s: ScanState, p: number): number {
   }
   const unit = unitAt(s, p + 2)
   if (unit < 0xd800 || unit > 0xdfff) return p + 6
-  if (unit > 0xdbff) throw fault(s, 'an escaped surrogate has no partner', p)
+  if (unit > 0xdbff) throw fault(s, 'an escaped surrogate is unpaired', p)
   for (const [i, c] of [BACKSLASH, LETTER_U].entries()) {
     if (p + 6 + i >= s.end) throw unexpected(s, s.end, 'a surrogate')
-    if (b[p + 6 + i] !== c) throw fault(s, 'an escaped surrogate has no partner', p)
+    if (b[p + 6 + i] !== c) throw fault(s, 'an escaped surrogate is unpaired', p)
   }
   const low = unitAt(s, p + 8)
-  if (low < 0xdc00 || low > 0xdfff) throw fault(s, 'an escaped surrogate has no partner', p)
+  if (low < 0xdc00 || low > 0xdfff) throw fault(s, 'an escaped surrogate is unpaired', p)
   return p + 12
 }
 
@@ -99,7 +96,7 @@ function unitAt(s: ScanState, p: number): number {
   return unit
 }
 
-/** Writes the checked string [from, to) behind the slab without its escapes; returns where it starts. */
+/** Writes the checked string [from, to) without its escapes after the input. Returns its start. */
 export function decodeString(s: ScanState, from: number, to: number): number {
   const { slab, bytes: b } = s
   reserve(slab, to - from)
@@ -131,19 +128,19 @@ function writePoint(out: Uint8Array, at: number, point: number): number {
     return at + 1
   }
   const more = bytesBehindFirst(point)
-  // The leading byte says by its ones how many follow: 110, 1110, 11110.
+  // The ones of the leading byte tell how many bytes follow: 110, 1110, 11110.
   out[at] = ((0xf00 >> (more + 1)) & 0xff) | (point >> (6 * more))
   for (let i = 1; i <= more; i += 1) out[at + i] = 0x80 | ((point >> (6 * (more - i))) & 0x3f)
   return at + more + 1
 }
 
-/** How many bytes follow the first one of a character of several. */
+/** How many bytes follow the first one of a multi-byte character. */
 function bytesBehindFirst(point: number): number {
   if (point < 0x800) return 1
   return point < 0x10000 ? 2 : 3
 }
 
-/** The position behind the number at `p`. */
+/** The position after the number at `p`. */
 export function numberEnd(s: ScanState, p: number): number {
   const b = s.bytes
   if (b[p] === MINUS) p += 1
@@ -155,7 +152,7 @@ export function numberEnd(s: ScanState, p: number): number {
     if (b[p] === MINUS || b[p] === PLUS) p += 1
     p = digitsEnd(s, p, 'a digit')
   }
-  // At the end of a window more digits may come.
+  // At the end of a window, more digits may come.
   if (p >= s.end && !s.final) throw NEED_MORE
   return p
 }
@@ -170,7 +167,7 @@ function digitsEnd(s: ScanState, p: number, wanted: string): number {
 
 const [TRUE, FALSE, NULL] = ['true', 'false', 'null'].map((literal) => Buffer.from(literal))
 
-/** The position behind the number, `true`, `false` or `null` at `p`. */
+/** The position after the number, `true`, `false` or `null` at `p`. */
 export function wordEnd(s: ScanState, p: number): number {
   const c = s.bytes[p]
   if (c === LETTER_T) return literalEnd(s, p, TRUE)
@@ -185,9 +182,7 @@ function literalEnd(s: ScanState, p: number, literal: Uint8Array): number {
   return p + literal.length
 }
 
-/**
- * Reads the key whose quote is at `p` into the state; returns the position of its value, behind the colon.
- */
+/** Reads the key whose quote is at `p` into the state. Returns the position of its value, after the colon. */
 export function readKey(s: ScanState, p: number): number {
   if (s.bytes[p] !== QUOTE) throw unexpected(s, p, 'a key')
   const close = stringEnd(s, p + 1)

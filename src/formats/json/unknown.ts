@@ -6,12 +6,12 @@ import { unexpected, type ScanState } from './scan-state.ts'
 import { CLOSE, COMMA, LETTER_N, OPEN, keyText, readKey, skipSpace } from './tokens.ts'
 import { enter, skipHeld, skipValue } from './values.ts'
 
-/** Why drift can make no column of a field: a path has no way to say which item is meant. */
+/** Why drift cannot turn a field into a column: a path cannot name one of several items. */
 const IN_ITEM = 'is a field of an array item and cannot become a column'
 
 /**
- * Reports the value at `p`, which no column takes: an object with fields is its fields, anything else (an
- * empty object, an array) is one value, and null is nothing. Returns the position behind it.
+ * Reports the value at `p`, which no column takes. An object with fields is reported as its fields, anything
+ * else (an empty object, an array) as one value, and null not at all. Returns the position after it.
  */
 export function reportUnknown(s: ScanState, p: number, path: string, isInItem: boolean): number {
   if (s.bytes[p] === OPEN && s.bytes[skipSpace(s, p + 1)] !== CLOSE) return reportFields(s, p, path, isInItem)
@@ -39,7 +39,7 @@ function reportFields(s: ScanState, from: number, path: string, isInItem: boolea
   return p + 1
 }
 
-/** Reports the second value of a key; the first one counts. */
+/** Reports the second value of a key. The first one counts. */
 export function reportRepeated(s: ScanState, p: number, path: string): number {
   const end = skipValue(s, p, false)
   noteValue(s, 'repeated', path, { from: p, end })

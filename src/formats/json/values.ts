@@ -1,4 +1,4 @@
-/** Values that nobody walks into: their extent, and what of them becomes a cell. */
+/** Values that are read whole: their extent, and the part that becomes a cell. */
 import { beginKeys, isSecond } from './keys.ts'
 import { innerPath, noteValue } from './notes.ts'
 import { fault, unexpected, type ScanState } from './scan-state.ts'
@@ -24,7 +24,7 @@ export function enter(s: ScanState, p: number): void {
   if (s.depth > s.limits.depth) throw fault(s, `nested deeper than ${s.limits.depth}`, p)
 }
 
-/** The position behind the value at `p`. `checks`: a key that stands twice in an object is a finding. */
+/** The position after the value at `p`. `checks`: a repeated key in an object is a finding. */
 export function skipValue(s: ScanState, p: number, checks: boolean): number {
   const c = s.bytes[p]
   if (c === QUOTE) return stringEnd(s, p + 1) + 1
@@ -75,10 +75,7 @@ function skipList(s: ScanState, from: number, checks: boolean): number {
   return p + 1
 }
 
-/**
- * The position behind the value at `p`, which belongs to `holder`; keys that stand twice inside are
- * findings.
- */
+/** The position after the value at `p`, which belongs to `holder`. Repeated keys inside are findings. */
 export function skipHeld(s: ScanState, p: number, holder: JsonNode | string): number {
   s.holder = holder
   s.holderDepth = s.depth
@@ -86,9 +83,9 @@ export function skipHeld(s: ScanState, p: number, holder: JsonNode | string): nu
 }
 
 /**
- * Reads the value at `p` for the column of `node`: its span goes into the state, length -1 for null. A
- * string is its characters; a number, a word, an object or an array is its text as it stands; an array
- * column takes any value as text.
+ * Reads the value at `p` for the column of `node`. Its span goes into the state, with length -1 for null. A
+ * string gives its characters; a number, a word, an object or an array gives its text; an array column takes
+ * any value as text.
  */
 export function readValue(s: ScanState, p: number, node: JsonNode): number {
   const c = s.bytes[p]

@@ -1,10 +1,10 @@
-/** Bytes that are expected at a position, compared four at a time. */
+/** Compares expected bytes at a position, four at a time. */
 
-/** Little-endian words; the last one overlaps the one before, so that no byte is left over. */
+/** Little-endian words. The last one overlaps the one before, so no byte is left over. */
 export interface ByteWords {
   length: number
   words: Int32Array
-  /** Where the last word starts, and which of its bytes count (fewer than four in a short text). */
+  /** The start of the last word, and the bytes of it that count (fewer than four in a short text). */
   lastAt: number
   lastMask: number
 }
@@ -23,7 +23,7 @@ export function byteWords(bytes: Uint8Array): ByteWords {
   }
 }
 
-/** True when the bytes stand at `p`. The slab is readable beyond its end, so nothing is checked here. */
+/** True if the bytes are at `p`. The slab is readable beyond its end, so this needs no bounds check. */
 export function matchesWords(view: DataView, p: number, { words, lastAt, lastMask }: ByteWords): boolean {
   const last = words.length - 1
   for (let i = 0; i < last; i += 1) if (view.getInt32(p + i * 4, true) !== words[i]) return false

@@ -1,6 +1,6 @@
 /**
- * The footer of one Parquet file that has the row groups of several, whose bytes lie one after the other:
- * joining files costs a copy and not a second encoding (measured at two thirds of the time of the first).
+ * Builds the footer of a Parquet file that consists of the row groups of several files, one after the other:
+ * joining files costs a copy instead of a second encoding (measured at two thirds of the time of the first).
  * Field numbers: parquet.thrift of apache/parquet-format.
  */
 import {
@@ -28,15 +28,15 @@ export const TAIL_BYTES = 8
 
 export interface FooterJoin {
   /**
-   * `movedBy`: how much farther from the beginning the part's bytes lie now than in their own file. False
-   * when its schema is another.
+   * `movedBy`: how much farther from the beginning the part's bytes lie than in their own file. False if its
+   * schema differs.
    */
   add(footer: Uint8Array, movedBy: number): boolean
   finish(): Uint8Array
 }
 
 /**
- * Holds one part's footer as values and the rest as bytes: a table of 100 GB has millions of values in its
+ * Keeps one part's footer as values and the others as bytes: a table of 100 GB has millions of values in its
  * footers.
  */
 export function createFooterJoin(): FooterJoin {
@@ -74,7 +74,7 @@ function groupsOf(file: ThriftStruct): ThriftStruct[] {
 
 function move(group: ThriftStruct, by: bigint): void {
   shift(group, [GROUP.fileOffset], by)
-  // It has 16 bits, and readers count for themselves.
+  // It has only 16 bits, and readers count for themselves.
   group.delete(GROUP.ordinal)
   for (const chunk of (group.get(GROUP.columns)!.value as ThriftList).items as ThriftStruct[]) {
     shift(chunk, [CHUNK.fileOffset, CHUNK.offsetIndex, CHUNK.columnIndex], by)
@@ -86,7 +86,7 @@ function move(group: ThriftStruct, by: bigint): void {
   }
 }
 
-/** Zero stands for a place that is not given: the magic is there. */
+/** Zero means that the position is not given: the magic is there. */
 function shift(struct: ThriftStruct, fields: number[], by: bigint): void {
   for (const id of fields) {
     const field = struct.get(id)
@@ -94,7 +94,7 @@ function shift(struct: ThriftStruct, fields: number[], by: bigint): void {
   }
 }
 
-/** The footer with a text under our key, in the place of what was there. */
+/** The footer with a text under our key, in place of the former one. */
 export function withNote(footer: Uint8Array, text: string): Uint8Array {
   const file = readStruct(footer)
   const others = keyValuesOf(file).filter((pair) => !isOurs(pair))

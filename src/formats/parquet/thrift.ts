@@ -1,6 +1,6 @@
 /**
- * Thrift's compact protocol, both ways, without a schema: what is not understood is kept as it is. Parquet's
- * footer is written in it. Source:
+ * Thrift's compact protocol, in both directions, without a schema: unknown parts are kept unchanged.
+ * Parquet's footer uses it. Source:
  * https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
  */
 
@@ -33,7 +33,7 @@ interface Input {
   at: number
 }
 
-/** Throws a RangeError for bytes that are no struct; maps, which Parquet has none of, are refused too. */
+/** Throws a RangeError if the bytes are no struct. Maps, which Parquet does not use, are refused too. */
 export function readStruct(bytes: Uint8Array): ThriftStruct {
   return structOf({ bytes, at: 0 })
 }
@@ -85,7 +85,7 @@ function varint(input: Input): bigint {
 
 const signed = (value: bigint): bigint => (value >> 1n) ^ -(value & 1n)
 
-/** A struct's bytes may stand for it in a list: it is written as it is. */
+/** In a list, a struct may be given as bytes, which are written unchanged. */
 export function writeStruct(struct: ThriftStruct): Uint8Array {
   const out: Output = { bytes: Buffer.alloc(1024), end: 0 }
   putStruct(out, struct)
@@ -97,7 +97,7 @@ interface Output {
   end: number
 }
 
-/** The compact protocol keeps a boolean in the type that it writes. */
+/** The compact protocol stores a boolean in its type. */
 function typeOf(value: boolean): number {
   return value ? TYPE.true : TYPE.false
 }

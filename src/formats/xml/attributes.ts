@@ -1,6 +1,5 @@
 /**
- * Attributes of a start tag: checked (quotes, references, doubles, namespaces), captured where a column wants
- * one.
+ * Attributes of a start tag: checked (quotes, references, duplicates, namespaces), and captured for columns.
  */
 import { ATTRIBUTE, PLAIN, SPACE } from './chars.ts'
 import { bind, lookup } from './namespaces.ts'
@@ -19,7 +18,7 @@ export interface Attribute {
   valueLength: number
 }
 
-/** Reused for every tag; `found` says how many count. */
+/** Reused for every tag; `found` tells how many count. */
 export const attributes: Attribute[] = []
 export let found = 0
 
@@ -27,8 +26,8 @@ const GT = 0x3e
 const SLASH = 0x2f
 
 /**
- * Scans all attributes from `p` (behind the element's name) up to `>` or `/>`; returns the position of that
- * end. Namespace declarations are bound at once, for the element itself is already in their scope.
+ * Scans all attributes from `p` (after the element's name) up to `>` or `/>`. Returns the position of that
+ * end. Namespace declarations are bound at once, because the element itself is already in their scope.
  */
 export function scanAttributes(s: ScanState, p: number): number {
   found = 0
@@ -117,7 +116,7 @@ function isDeclaration(s: ScanState, a: Attribute): boolean {
 }
 
 /**
- * Doubles by expanded name, and unbound prefixes: only possible to say once all declarations of the tag are
+ * Finds duplicates by expanded name, and unbound prefixes: possible only once all declarations of the tag are
  * known.
  */
 export function checkAttributes(s: ScanState): void {
@@ -139,8 +138,8 @@ export function checkAttributes(s: ScanState): void {
 }
 
 /**
- * What the declaration has for attribute `index` of the tag, if anything: the name with its namespace, else
- * the plain name, which takes one attribute of the tag (see `bestOf`). Namespace declarations are nobody's.
+ * The declared node for attribute `index` of the tag, if any: the name with its namespace, else the plain
+ * name, which takes one attribute of the tag (see `bestOf`). Namespace declarations match nothing.
  */
 export function declaredAttribute(
   s: ScanState,
@@ -166,8 +165,8 @@ function isNamed(s: ScanState, a: Attribute, { name }: AttributeNode): boolean {
 }
 
 /**
- * Of the attributes that a plain name can mean: the one in no namespace, in that of the element, or the
- * first.
+ * Of the attributes that a plain name can mean: the one in no namespace, else in that of the element, else
+ * the first.
  */
 function bestOf(s: ScanState, name: string, declared: AttributeNode[]): number {
   const same = declared.filter(
@@ -190,13 +189,13 @@ function bestOf(s: ScanState, name: string, declared: AttributeNode[]): number {
   return best
 }
 
-/** An attribute of no namespace comes before one of its element's, and that before any other. */
+/** An attribute in no namespace ranks before one in its element's, and that before any other. */
 function rankOf(s: ScanState, uri: string): number {
   if (uri === '') return 2
   return uri === s.uris[s.depth] ? 1 : 0
 }
 
-/** True for attributes that steer the parser and carry no data: `xmlns:*`, `xml:*`, `xsi:*`. */
+/** True for attributes that control the parser and carry no data: `xmlns:*`, `xml:*`, `xsi:*`. */
 export function isTechnical(s: ScanState, a: Attribute): boolean {
   if (isDeclaration(s, a)) return true
   const uri = uriOf(s, a)

@@ -1,6 +1,6 @@
 /**
- * Where values go: cells of the open record, items of array columns, and envelope values that all records
- * share.
+ * The destinations of values: cells of the open record, items of array columns, and envelope values that all
+ * records share.
  */
 import { addRow } from '../records.ts'
 import { appendText } from '../../core/slab.ts'
@@ -13,7 +13,9 @@ import { fault, type ListItem, type ListObject, type ScanState } from './scan-st
 import type { AttributeNode, ElementNode, Member } from './shape.ts'
 import { noteSurroundings, refuseBehindRecords } from './surroundings.ts'
 
-/** Puts a value into the open record's cell; a second value for a scalar column is an issue of the record. */
+/**
+ * Puts a value into a cell of the open record. A second value for a scalar column is an issue of the record.
+ */
 export function storeCell(s: ScanState, column: number, start: number, length: number): boolean {
   const { cells, width } = s.records
   const at = (s.row * width + column) * 2
@@ -41,7 +43,7 @@ export function storeAttribute(s: ScanState, owner: ElementNode, node: Attribute
   reportRepeated(s, path === '.' ? step : `${path}/${step}`, start, length)
 }
 
-/** Puts a value of a column where values of an element go; false when there is one already. */
+/** Puts a value of a column where values of an element go. False if it already has one. */
 type Storer = (s: ScanState, column: number, start: number, length: number) => boolean
 
 function storerOf(node: ElementNode): Storer {
@@ -56,7 +58,7 @@ function storeInRecord(s: ScanState, column: number, start: number, length: numb
   return true
 }
 
-/** As an item too, or as the document's value: a second one takes its place, and is remembered. */
+/** As an item too, or as the document's value. A second value replaces it, and is remembered. */
 function storeInEnvelope(s: ScanState, column: number, start: number, length: number): boolean {
   const list = s.shape.listOf[column]
   if (list >= 0) {
@@ -92,7 +94,7 @@ export function beginRecord(s: ScanState, at: number): void {
 }
 
 /**
- * Closes the record: arrays become JSON text behind the slab, one cell each. Throws `AGAIN` (see claims.ts).
+ * Closes the record: arrays become JSON text after the input, one cell each. Throws `AGAIN` (see claims.ts).
  */
 export function endRecord(s: ScanState, at: number): void {
   if (s.again) throw AGAIN
@@ -110,8 +112,8 @@ export function endRecord(s: ScanState, at: number): void {
 }
 
 /**
- * Inherits nothing: a sub-field may have any name. Objects of Object.create(null) are hash tables, which took
- * JSON.stringify twice the time.
+ * Inherits nothing, because a sub-field may have any name. Objects of Object.create(null) are hash tables,
+ * for which JSON.stringify took twice the time.
  */
 const Item = function Item() {} as unknown as new () => ListObject
 Item.prototype = Object.create(null)
@@ -128,8 +130,8 @@ export function endItem(s: ScanState, list: number): void {
 }
 
 /**
- * An element of values around the records opens. A window may end inside of it: then it is read again from
- * its start.
+ * An element with values outside the records opens. If a window ends inside it, it is read again from its
+ * start.
  */
 export function beginAround(s: ScanState): void {
   s.aroundDepth = s.depth
@@ -138,7 +140,7 @@ export function beginAround(s: ScanState): void {
   s.savedLength.set(s.envelopeLength)
 }
 
-/** Takes back what the open element of values around the records has given so far. */
+/** Takes back the values of the open element outside the records. */
 export function takeBackAround(s: ScanState): void {
   if (s.aroundDepth === 0) return
   s.aroundDepth = 0
@@ -147,22 +149,22 @@ export function takeBackAround(s: ScanState): void {
 }
 
 /**
- * At the end of `owner`: gives its envelope values to all records read since it opened. One that came twice
- * is a fault: nobody can say which of the two the records have. Not before the end, as a claim may pass on
+ * At the end of `owner`: gives its envelope values to all records since it opened. A repeated value is a
+ * fault, because nobody can tell which of the two the records have. Not earlier, because a claim may pass on
  * (see claims.ts).
  */
 export function closeEnvelope(s: ScanState, owner: ElementNode, firstRow: number): void {
   if (s.envelopeSeconds.size > 0) {
     const column = owner.envelope.find((candidate) => s.envelopeSeconds.has(candidate))
     if (column !== undefined) {
-      const reason = `${s.shape.paths[column]} stands twice around the records, and is one value for all of them`
+      const reason = `${s.shape.paths[column]} appears twice outside the records, but all records share one value`
       throw fault(s, reason, s.envelopeSeconds.get(column) ?? 0)
     }
   }
   spreadEnvelope(s, owner, firstRow)
 }
 
-/** Gives the envelope values that `owner` knows so far to all records read since it opened. */
+/** Gives the envelope values that `owner` has so far to all records since it opened. */
 export function spreadEnvelope(s: ScanState, owner: ElementNode, firstRow: number): void {
   const { cells, width, rows } = s.records
   for (const column of owner.envelope) {
@@ -175,7 +177,7 @@ export function spreadEnvelope(s: ScanState, owner: ElementNode, firstRow: numbe
   }
 }
 
-/** An element or attribute that the declaration does not know, inside a record. */
+/** An element or attribute in a record that the declaration does not know. */
 export function reportUnexpected(s: ScanState, path: string, start: number, length: number): void {
   s.records.issues.push({ row: s.row, kind: 'unexpected', path, start, length })
 }
@@ -184,7 +186,7 @@ export function reportRepeated(s: ScanState, path: string, start: number, length
   s.records.issues.push({ row: s.row, kind: 'repeated', path, start, length })
 }
 
-/** The items that a list has so far: of the open record, or of the open item that the list stands in. */
+/** The items of a list so far: of the open record, or of the open item that contains the list. */
 function listOf(s: ScanState, list: number): ListItem[] {
   const { column, owner } = s.shape.lists[list]
   const item = owner === undefined ? undefined : s.items[owner.list]

@@ -1,10 +1,10 @@
 /**
- * Character classes of XML 1.0 (fifth edition) over UTF-8 bytes. Tables of 256 bytes answer for ASCII; only
- * bytes from 0x80 up take the slow way, where the sequence is also checked to be valid UTF-8 (RFC 3629: no
- * overlong forms, no surrogates), because one bad byte can invalidate a whole DuckDB instance.
+ * Character classes of XML 1.0 (fifth edition) over UTF-8 bytes. Tables of 256 bytes cover ASCII. Only bytes
+ * from 0x80 up take the slow path, which also checks that the sequence is valid UTF-8 (RFC 3629: no overlong
+ * forms, no surrogates), because one bad byte can make a whole DuckDB instance unusable.
  */
 
-/** What a text or attribute scan must stop at. */
+/** Where the scan of a text or an attribute must stop. */
 export const PLAIN = 0
 export const STOP = 1
 export const WIDE = 2
@@ -20,7 +20,7 @@ export const ATTRIBUTE = new Uint8Array(256)
  * Comments, CDATA and processing instructions: only forbidden characters and the closing characters matter.
  */
 export const RAW = new Uint8Array(256)
-/** 1: may start a name, 2: may go on in a name, 3: colon, 4: beyond ASCII. */
+/** 1: may start a name, 2: may continue a name, 3: colon, 4: beyond ASCII. */
 export const NAME = new Uint8Array(256)
 export const SPACE = new Uint8Array(256)
 
@@ -40,10 +40,10 @@ for (const c of '0123456789-.') NAME[code(c)] = 2
 NAME[code(':')] = 3
 
 /**
- * Position of the first byte from `p` on that is not PLAIN in TEXT. Four bytes are judged by one word: a high
- * bit is left standing where a byte is wide, a control character, or equal to `<`, `&` or `]` (the zero-byte
- * test of Mycroft, 1987; borrows reach only bytes above a hit, and the lowest one is taken). Bytes behind the
- * input must be readable.
+ * The first position from `p` on that is not PLAIN in TEXT. One word tests four bytes: a high bit stays set
+ * where a byte is wide, a control character, or equal to `<`, `&` or `]` (the zero-byte test of Mycroft,
+ * 1987; borrows reach only bytes above a hit, and the lowest one is taken). Bytes after the input must be
+ * readable.
  */
 export function plainEnd(view: DataView, b: Uint8Array, p: number): number {
   for (;;) {
@@ -67,8 +67,8 @@ export function plainEnd(view: DataView, b: Uint8Array, p: number): number {
 }
 
 /**
- * Position of the first byte from `p` on that is no ordinary text (ASCII as in plainEnd, or a valid character
- * beyond it); -1 for an invalid one.
+ * The first position from `p` on that is no ordinary text (ASCII as in plainEnd, or a valid character beyond
+ * it). -1 for an invalid character.
  */
 export function textEnd(view: DataView, b: Uint8Array, p: number): number {
   for (;;) {
@@ -81,8 +81,8 @@ export function textEnd(view: DataView, b: Uint8Array, p: number): number {
 }
 
 /**
- * Reads the UTF-8 sequence at `p` (a byte >= 0x80). Returns code point * 8 + byte count, or -1 when it is
- * invalid. The caller guarantees a readable sentinel behind its input, so no bound is checked here.
+ * Reads the UTF-8 sequence at `p` (a byte >= 0x80). Returns code point * 8 + byte count, or -1 if it is
+ * invalid. The caller guarantees a readable sentinel after its input, so there are no bounds checks.
  */
 export function readWide(b: Uint8Array, p: number): number {
   const c = b[p]

@@ -1,25 +1,25 @@
 /**
- * Which elements a plain step (one without a namespace) takes. Its name counts in any namespace, so several
- * elements of one parent can mean it; then those of one namespace have it: no namespace before the parent's
- * namespace before any other, and of the others the first. The rest are elements that the declaration does
- * not know. An element that a sibling step names with its namespace never competes. The steps of record.path
- * take all elements of their name: none is to be lost.
+ * Decides which elements a plain step (one without a namespace) takes. Its name matches in any namespace, so
+ * several elements of one parent can mean it. Then the elements of one namespace win: no namespace before the
+ * parent's namespace before any other, and among the others the first. The rest are elements that the
+ * declaration does not know. An element that a sibling step names with its namespace never competes. The
+ * steps of record.path take all elements of their name: no record may be lost.
  *
- * Nothing is looked up ahead: whoever comes first claims the step for its namespace. When a better one
- * follows, the claim passes on. Outside of records what the first one left is cleared. A record is read a
- * second time, now with what is known (`winners`), so the order of elements does not decide, and no document
- * is read more than three times.
+ * Nothing is looked up ahead: the first element claims the step for its namespace. If a better one follows,
+ * the claim passes on. Outside records, the values of the first are cleared. A record is read a second time,
+ * now with the known `winners`. So the order of elements does not matter, and no document is read more than
+ * three times.
  */
 import { truncateRows } from '../records.ts'
 import type { ScanState } from './scan-state.ts'
 import type { ElementNode } from './shape.ts'
 
-/** Thrown at the end of a record that must be read again, because a claim passed on inside of it. */
+/** Thrown at the end of a record that must be read again, because a claim passed on inside it. */
 export const AGAIN = Symbol('read the record again')
 
 /**
- * Whether an element without prefix, child of the open element at depth `parent`, is the node's, as far as
- * can be said at once; it is claimed then. False: the general way decides.
+ * Whether an element without prefix, child of the open element at depth `parent`, belongs to the node, as far
+ * as can be decided at once; then it is claimed. False: the general path decides.
  */
 export function takesPlain(s: ScanState, node: ElementNode, parent: number): boolean {
   const uri = s.defaultUri
@@ -35,7 +35,7 @@ export function takesPlain(s: ScanState, node: ElementNode, parent: number): boo
 }
 
 /**
- * Claims a plain node for the element that is being opened, of namespace `uri`; false when another namespace
+ * Claims a plain node for the element that is being opened, of namespace `uri`. False if another namespace
  * has it.
  */
 export function claim(s: ScanState, node: ElementNode, uri: string): boolean {
@@ -93,7 +93,7 @@ export function forgetWinners(s: ScanState): void {
   if (s.ambiguous.size > 0) s.ambiguous.clear()
 }
 
-/** Goes back to the start of the open record, which is read again; returns its position. */
+/** Goes back to the start of the open record to read it again. Returns its position. */
 export function startAgain(s: ScanState): number {
   const { row } = s
   const start = s.records.extents[row * 2]

@@ -20,15 +20,15 @@ interface Compiler {
   lists: List[]
 }
 
-/** What stands at the end of a path: text or attribute of a column, or of a sub-field of its items. */
+/** The end of a path: text or attribute of a column, or of a sub-field of its items. */
 interface Target {
   column: number
   member: Member | undefined
 }
 
 /**
- * Throws `path_unreadable`: declarations are checked before, but columns that drift added keep their paths in
- * the table.
+ * Throws `path_unreadable`: declarations are checked earlier, but columns that drift added keep their paths
+ * in the table.
  */
 export function compileShape(spec: XmlShapeSpec): XmlShape {
   const compiler: Compiler = { spec, nodes: 0, listOf: spec.fields.map(() => -1), lists: [] }
@@ -91,7 +91,7 @@ function addList(
   return lists.push({ column, hasItems: fields !== undefined, owner }) - 1
 }
 
-/** Lays what a field takes on the element or attribute that its path leads to. */
+/** Attaches a field to the element or attribute at the end of its path. */
 function place(
   compiler: Compiler,
   at: { node: ElementNode; attribute: XmlStep | undefined },
@@ -119,7 +119,7 @@ function addSubField(compiler: Compiler, item: ElementNode, sub: XmlSubField, li
   place(compiler, { node, attribute: steps.find((step) => step.attribute) }, sub, { column, member })
 }
 
-/** The first that wants a text gets it: columns that drift added come after the declared ones. */
+/** The first column that wants a text gets it: columns that drift added come after the declared ones. */
 function takeText(node: ElementNode, { column, member }: Target): void {
   if (member !== undefined) node.member ??= member
   else if (node.column < 0) node.column = column
@@ -132,8 +132,7 @@ function elementBelow(compiler: Compiler, from: ElementNode, steps: XmlStep[]): 
 }
 
 /**
- * A plain step above the record means the element that the record's path names there, whatever namespace that
- * says.
+ * A plain step above the record means the element that the record's path names there, whatever its namespace.
  */
 function fromDocument(compiler: Compiler, root: ElementNode, [, ...steps]: XmlStep[]): ElementNode {
   let node = root

@@ -1,7 +1,6 @@
 /**
- * A document type declaration: read over when all it does is name a type or a DTD elsewhere, which is never
- * fetched. One with an internal subset is refused: the entities it can define are how small documents become
- * huge ones.
+ * A document type declaration is skipped if it only names a type or an external DTD, which is never fetched.
+ * One with an internal subset is refused: its entities can turn small documents into huge ones.
  */
 import { SPACE } from './chars.ts'
 import { scanName } from './names.ts'
@@ -12,10 +11,10 @@ const QUOTES = [0x22, 0x27]
 const PUBLIC_ID = /^[ \r\nA-Za-z0-9\-'()+,./:=?;!*#@$_%]*$/
 const INSIDE = 'a document type declaration'
 
-/** Reads `<!DOCTYPE name [SYSTEM "..." | PUBLIC "..." "..."]>` at `p`; returns the position behind it. */
+/** Reads `<!DOCTYPE name [SYSTEM "..." | PUBLIC "..." "..."]>` at `p`. Returns the position after it. */
 export function scanDoctype(s: ScanState, p: number): number {
   if (s.doctypeSeen) throw fault(s, 'a second <!DOCTYPE>', p)
-  if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must stand before the root element', p)
+  if (s.rootSeen) throw fault(s, 'a <!DOCTYPE> must come before the root element', p)
   let q = skipBlank(s, scanName(s, blank(s, p + 9), INSIDE))
   const kind = ['SYSTEM', 'PUBLIC'].find((keyword) => startsWith(s, q, keyword))
   if (kind !== undefined) {
@@ -26,7 +25,7 @@ export function scanDoctype(s: ScanState, p: number): number {
   }
   const c = byteAt(s, q)
   if (c === 0x5b)
-    throw fault(s, 'a DTD inside of <!DOCTYPE> is refused: entities it defines can be attacks', p)
+    throw fault(s, '<!DOCTYPE> contains a DTD, which Headrace refuses: its entities can be an attack', p)
   if (c !== 0x3e) throw fault(s, 'malformed <!DOCTYPE>', q)
   s.doctypeSeen = true
   return q + 1
@@ -42,7 +41,7 @@ function skipBlank(s: ScanState, p: number): number {
   return p
 }
 
-/** White space that must be there. */
+/** White space that is required. */
 function blank(s: ScanState, p: number): number {
   if (SPACE[byteAt(s, p)] === 0) throw fault(s, 'malformed <!DOCTYPE>: white space is missing', p)
   return skipBlank(s, p)
@@ -55,7 +54,7 @@ function startsWith(s: ScanState, p: number, keyword: string): boolean {
 
 function scanLiteral(s: ScanState, p: number, isPublic: boolean): number {
   const quote = byteAt(s, p)
-  if (!QUOTES.includes(quote)) throw fault(s, 'malformed <!DOCTYPE>: an identifier stands in quotes', p)
+  if (!QUOTES.includes(quote)) throw fault(s, 'malformed <!DOCTYPE>: an identifier must be in quotes', p)
   const end = literalEnd(s, p + 1, quote)
   const text = isPublic ? s.bytes.toString('latin1', p + 1, end) : ''
   if (isPublic && !PUBLIC_ID.test(text))

@@ -1,6 +1,6 @@
 /**
- * Start and end tags: matching against the declared tree, well-formedness, and what opening and closing
- * means.
+ * Start and end tags: matching with the declared tree, well-formedness, and the effects of opening and
+ * closing.
  */
 import { SPACE } from './chars.ts'
 import {
@@ -33,7 +33,7 @@ import { isBlank } from './text.ts'
 const GT = 0x3e
 const SLASH = 0x2f
 
-/** The predicted start tag without attributes, already compared; returns the position behind it. */
+/** The predicted start tag without attributes, already compared. Returns the position after it. */
 export function openPlain(s: ScanState, p: number, node: ElementNode): number {
   push(s, p)
   s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
@@ -43,7 +43,7 @@ export function openPlain(s: ScanState, p: number, node: ElementNode): number {
   return p + node.openTag.length
 }
 
-/** The start tag at `p` (a `<`) in general; returns the position behind it. */
+/** The start tag at `p` (a `<`) in general. Returns the position after it. */
 export function openElement(s: ScanState, p: number): number {
   let node = s.expected
   let q = node === undefined ? 0 : p + 1 + node.name.length
@@ -77,12 +77,12 @@ export function openElement(s: ScanState, p: number): number {
   return q + 2
 }
 
-/** The general way to a declared node: by name and namespace. Teaches the parent which child comes first. */
+/** The general path to a declared node: by name and namespace. Teaches the parent which child comes first. */
 function identify(s: ScanState, from: number, nameEnd: number, colon: number): ElementNode | undefined {
   const uri = colon < 0 ? s.defaultUri : prefixUri(s, from, colon)
   s.uris[s.depth] = uri
   const node = findChild(s, colon < 0 ? from : colon + 1, nameEnd, uri)
-  // A declared name without prefix is compared with the declaration at the end tag.
+  // The end tag compares a declared name without prefix with the declaration.
   if (node !== undefined && colon < 0) s.nameEnds[s.depth] = s.nameEnds[s.depth - 1]
   else rememberName(s, from, nameEnd)
   const parent = s.nodes[s.depth - 1]
@@ -97,7 +97,7 @@ function endsName(s: ScanState, p: number): boolean {
 }
 
 function push(s: ScanState, p: number): void {
-  if (s.rootDone) throw fault(s, 'documents may contain only one root element', p)
+  if (s.rootDone) throw fault(s, 'the document has more than one root element', p)
   if (s.depth >= s.limits.depth) throw fault(s, `elements nested deeper than ${s.limits.depth}`, p)
   s.rootSeen = true
   s.hasChild[s.depth] = 1
@@ -109,15 +109,15 @@ function push(s: ScanState, p: number): void {
 
 function prefixUri(s: ScanState, from: number, colon: number): string {
   const prefix = textOf(s.bytes, from, colon)
-  if (prefix === 'xmlns') throw fault(s, 'tags may not have "xmlns" as prefix', from)
+  if (prefix === 'xmlns') throw fault(s, 'a tag has the reserved prefix "xmlns"', from)
   const uri = lookup(s, prefix)
   if (uri === undefined) throw fault(s, `unbound namespace prefix: ${prefix}`, from)
   return uri
 }
 
 /**
- * The declared node for a name: one that names its namespace before a plain one, if that is not another
- * namespace's.
+ * The declared node for a name: one that names its namespace before a plain one, unless that belongs to
+ * another namespace.
  */
 function findChild(s: ScanState, from: number, to: number, uri: string): ElementNode | undefined {
   const candidates = s.depth === 1 ? [s.shape.root] : s.nodes[s.depth - 1]?.children
@@ -131,7 +131,7 @@ function findChild(s: ScanState, from: number, to: number, uri: string): Element
   return plain !== undefined && claim(s, plain, uri) ? plain : undefined
 }
 
-/** Keeps the name of the open element as it is written. */
+/** Keeps the name of the open element as written. */
 function rememberName(s: ScanState, from: number, to: number): void {
   const at = s.nameEnds[s.depth - 1]
   if (at + to - from > s.names.length) s.names = Buffer.concat([s.names], (at + to - from) * 2)
@@ -163,7 +163,7 @@ function enter(s: ScanState, node: ElementNode | undefined, p: number): void {
   if (node.closed) s.ignoredDepth = s.depth
 }
 
-/** Unknown elements matter only inside a record, and only when the declaration does not ignore them. */
+/** Unknown elements matter only inside a record, and only if the declaration does not ignore them. */
 function isIgnorable(s: ScanState): boolean {
   return s.row < 0 || s.shape.ignoreAll || s.nodes[s.depth - 1]?.ignored === true
 }
@@ -179,7 +179,7 @@ function takeAttributes(s: ScanState, node: ElementNode | undefined, count: numb
   }
 }
 
-/** The end tag at `p` (`</`); returns the position behind it. */
+/** The end tag at `p` (`</`). Returns the position after it. */
 export function closeElement(s: ScanState, p: number): number {
   const { bytes: b, depth } = s
   if (depth === 0) throw fault(s, 'unexpected closing tag', p)
@@ -206,7 +206,7 @@ export function closeElement(s: ScanState, p: number): number {
   return q + 1
 }
 
-/** Position behind the name when it is the open element's, else -1. */
+/** The position after the name if it is that of the open element, else -1. */
 function nameMatches(s: ScanState, p: number): number {
   const { bytes: b, depth } = s
   const from = s.nameEnds[depth - 1]
@@ -245,9 +245,7 @@ function closeDeclared(s: ScanState, node: ElementNode, behind: number): void {
   learn(s, depth - 1, node)
 }
 
-/**
- * Remembers which sibling came after which: the next document of the same kind is then predicted throughout.
- */
+/** Remembers which sibling followed which, so the next document of the same kind is predicted throughout. */
 function learn(s: ScanState, parentDepth: number, node: ElementNode): void {
   const before = s.previous[parentDepth]
   if (before !== undefined && before !== node && before.parent === node.parent) before.follow = node
@@ -261,11 +259,11 @@ function takeText(s: ScanState, node: ElementNode): void {
   storeText(s, node, length < 0 ? s.slab.end : s.textStart[s.depth], Math.max(length, 0))
 }
 
-/** Text between the children of an element of which no column takes the text. */
+/** Text between the children of an element whose text no column takes. */
 function reportStray(s: ScanState, node: ElementNode): void {
   if (s.row < 0 || s.shape.ignoreAll || node.ignored || node.ignoresText || textIsBlank(s)) return
   const path = pathOf(node)
-  // An item of an array is no text; beside its sub-fields it has one.
+  // An item of an array has no text of its own; next to its sub-fields it does.
   reportUnexpected(s, node.list < 0 ? path : `${path}/.`, s.textStart[s.depth], s.textLength[s.depth])
 }
 
@@ -275,7 +273,7 @@ function textIsBlank(s: ScanState): boolean {
 }
 
 /**
- * An unknown element is a field that the declaration lacks: one without children, or with text beside them.
+ * An unknown element is a field that the declaration lacks: one without children, or with text next to them.
  */
 function closeUnknown(s: ScanState): void {
   s.expected = undefined

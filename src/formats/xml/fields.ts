@@ -1,9 +1,9 @@
-/** The fields of sample XML records: a tree of the names that were seen, and how it becomes columns. */
+/** The fields of sample XML records: a tree of their names, and how it becomes columns. */
 import { createField, type SampleField } from '../../core/outline.ts'
 import type { XmlNaming } from './naming.ts'
 import type { XmlNode } from './sample.ts'
 
-/** A name below the record or below another one, with what stood there. */
+/** A name below the record or below another name, with its values. */
 export interface Place {
   local: string
   uri: string
@@ -13,9 +13,9 @@ export interface Place {
   rows: number[]
   values: string[]
   nodes: (XmlNode | undefined)[]
-  /** Most of them in one parent. */
+  /** The most of them in one parent. */
   most: number
-  /** Has child elements somewhere: text that is only white space is indentation then. */
+  /** Has child elements somewhere: then text of only white space is indentation. */
   isParent: boolean
   hasText: boolean
 }
@@ -35,7 +35,7 @@ export function createPlace(local = '', uri = '', attribute = false): Place {
   }
 }
 
-/** Adds an element and what it holds: a record, or an item of an array. */
+/** Adds an element with its content: a record, or an item of an array. */
 export function collectItem(place: Place, node: XmlNode, row: number): void {
   add(place, row, node.text, node)
   collectElement(place, node, row)
@@ -71,7 +71,7 @@ function add(place: Place, row: number, value: string, node: XmlNode | undefined
 
 interface Found {
   fields: SampleField[]
-  /** Paths that a declaration must leave out, because no column can hold them. */
+  /** Paths that a declaration must ignore, because no column can hold them. */
   ignored: string[]
   notes: string[]
 }
@@ -94,7 +94,7 @@ function walk(place: Place, at: At, naming: XmlNaming, found: Found): void {
   if (place.hasText && at.path === '') found.fields.push(textField(place, '.', ['text']))
   if (place.hasText && place.isParent)
     found.notes.push(
-      `${at.path === '' ? 'The record' : at.path} has text beside its elements: the order of the two is not kept`,
+      `${at.path === '' ? 'The record' : at.path} has text next to elements; the draft does not keep their order`,
     )
   for (const child of children) {
     const inner = placeBelow(at, child, stepOf(child, children, naming))
@@ -123,7 +123,9 @@ function leafField(place: Place, { path, names }: At): SampleField {
   return field
 }
 
-/** The own text of an element that has attributes or children too. Indentation around children is no text. */
+/**
+ * The own text of an element that also has attributes or children. Indentation around children is no text.
+ */
 function textField(place: Place, path: string, names: string[]): SampleField {
   const field = createField(path, names, 'text')
   place.nodes.forEach((node, i) => {
@@ -134,9 +136,7 @@ function textField(place: Place, path: string, names: string[]): SampleField {
   return field
 }
 
-/**
- * An element that repeats: an array of texts, or of objects when it has attributes or elements of its own.
- */
+/** An element that repeats: an array of texts, or of objects if it has attributes or child elements. */
 function repeating(place: Place, at: At, naming: XmlNaming, found: Found): void {
   const field = createField(at.path, at.names, 'text')
   field.lists = { rows: [], lengths: [] }
@@ -159,7 +159,9 @@ function repeating(place: Place, at: At, naming: XmlNaming, found: Found): void 
 
 const LEFT_OUT = 'Not loaded: '
 
-/** The sub-fields of a repeating element. What repeats inside of it has no column: it is left out by name. */
+/**
+ * The sub-fields of a repeating element. An element that repeats inside it has no column; a note names it.
+ */
 function itemFields(place: Place, at: At, naming: XmlNaming, found: Found): SampleField[] {
   const items = createPlace()
   place.nodes.forEach((node, item) => {
@@ -169,13 +171,13 @@ function itemFields(place: Place, at: At, naming: XmlNaming, found: Found): Samp
   if (items.hasText) inner.fields.push(textField(items, '.', ['text']))
   items.hasText = false
   walk(items, { path: '', names: [] }, naming, inner)
-  // What is left out whole says nothing of what is inside of it.
+  // A note about an element that is left out completely covers everything inside it.
   found.notes.push(...inner.notes.filter((note) => !note.startsWith(LEFT_OUT)))
   const single = inner.fields.filter((field) => field.lists === undefined)
   for (const field of inner.fields) {
     if (field.lists === undefined) continue
     found.ignored.push(`${at.path}/${field.path}`)
-    found.notes.push(`${LEFT_OUT}${at.path}/${field.path} repeats inside of ${at.path}, which repeats itself`)
+    found.notes.push(`${LEFT_OUT}${at.path}/${field.path} repeats inside ${at.path}, which repeats too`)
   }
   return single
 }

@@ -1,4 +1,4 @@
-/** Markup that carries no values: the XML declaration, comments, processing instructions, CDATA, DOCTYPE. */
+/** Markup without values: the XML declaration, comments, processing instructions, CDATA, DOCTYPE. */
 import { SPACE } from './chars.ts'
 import { scanDoctype } from './doctype.ts'
 import { scanName, lastColon, matches, textOf } from './names.ts'
@@ -10,7 +10,7 @@ const ENCODING = `(?:\\s+encoding\\s*=\\s*(?:"[A-Za-z][A-Za-z0-9._-]*"|'[A-Za-z]
 const STANDALONE = `(?:\\s+standalone\\s*=\\s*(?:"(?:yes|no)"|'(?:yes|no)'))?`
 const DECLARATION = new RegExp(`^<\\?xml\\s+${VERSION}${ENCODING}${STANDALONE}\\s*\\?>$`)
 
-/** The token that starts with `<!` at `p`; returns the position behind it. */
+/** The token that starts with `<!` at `p`. Returns the position after it. */
 export function scanBang(s: ScanState, p: number): number {
   if (p + 9 > s.end && !s.final) throw atEnd(s, s.end, 'markup')
   const b = s.bytes
@@ -28,7 +28,7 @@ function scanComment(s: ScanState, p: number): number {
 }
 
 function scanCdata(s: ScanState, p: number): number {
-  if (s.depth === 0) throw fault(s, 'text outside of the root element', p)
+  if (s.depth === 0) throw fault(s, 'text outside the root element', p)
   const end = scanUntil(s, p + 9, ']]>', 'a CDATA section')
   if (s.textLength[s.depth] < 0) {
     s.textStart[s.depth] = p + 9
@@ -43,11 +43,11 @@ function scanCdata(s: ScanState, p: number): number {
   return end + 3
 }
 
-/** A processing instruction at `p`, or the XML declaration when it stands first. */
+/** A processing instruction at `p`, or the XML declaration if it comes first. */
 export function scanInstruction(s: ScanState, p: number): number {
   if (p + 6 > s.end && !s.final) throw atEnd(s, s.end, 'a processing instruction')
   const nameEnd = scanName(s, p + 2, 'a processing instruction')
-  if (lastColon >= 0) throw fault(s, 'a processing instruction may not have a colon in its name', p)
+  if (lastColon >= 0) throw fault(s, 'the name of a processing instruction contains a colon', p)
   const name = textOf(s.bytes, p + 2, nameEnd)
   if (SPACE[s.bytes[nameEnd]] === 0 && s.bytes[nameEnd] !== 0x3f)
     throw fault(s, 'malformed processing instruction', nameEnd)
@@ -59,8 +59,8 @@ export function scanInstruction(s: ScanState, p: number): number {
 }
 
 /**
- * The declaration at the start, when it is byte for byte the one checked before: messages of a topic begin
- * alike.
+ * Skips the declaration at the start if it equals the last checked one byte for byte: messages of a topic
+ * begin alike.
  */
 export function skipKnownDeclaration(s: ScanState, p: number): number {
   const { declaration: known } = s
@@ -69,16 +69,16 @@ export function skipKnownDeclaration(s: ScanState, p: number): number {
 }
 
 function checkDeclaration(s: ScanState, from: number, to: number): void {
-  if (from !== s.start) throw fault(s, 'the XML declaration must stand at the start of the document', from)
+  if (from !== s.start) throw fault(s, 'the XML declaration must be at the start of the document', from)
   const text = textOf(s.bytes, from, to)
   if (!DECLARATION.test(text)) throw fault(s, 'malformed XML declaration', from)
   if (!/version\s*=\s*["']1\.0/.test(text)) throw fault(s, 'only XML 1.0 is supported', from)
   s.declaration = Uint8Array.from(s.bytes.subarray(from, to))
 }
 
-/** Text between the tokens of the document's outside must be white space. */
+/** Outside the root element, text between tokens must be white space. */
 export function checkOutside(s: ScanState, from: number, to: number): void {
-  if (!isBlank(s.bytes, from, to)) throw fault(s, 'text outside of the root element', from)
+  if (!isBlank(s.bytes, from, to)) throw fault(s, 'text outside the root element', from)
 }
 
 function startsWith(s: ScanState, p: number, text: string): boolean {

@@ -1,6 +1,5 @@
 /**
- * Names (productions 4 to 7 of XML 1.0, and QName of Namespaces in XML): where one ends and what it is made
- * of.
+ * Names (productions 4 to 7 of XML 1.0, and QName of Namespaces in XML): where a name ends, and its parts.
  */
 import { NAME, isWideNameChar, isWideNameStart, readWide } from './chars.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
@@ -45,7 +44,7 @@ function nameStart(s: ScanState, p: number, what: string): number {
   throw fault(s, `disallowed character in ${what}`, p)
 }
 
-/** True when the tag stands at `p`. The slab is readable beyond its end, so nothing is checked here. */
+/** True if the tag is at `p`. The slab is readable beyond its end, so this needs no bounds check. */
 export function matchesTag(view: DataView, p: number, tag: TagWords): boolean {
   const { words } = tag
   const last = words.length - 1
@@ -53,13 +52,13 @@ export function matchesTag(view: DataView, p: number, tag: TagWords): boolean {
   return (view.getInt32(p + tag.lastAt, true) & tag.lastMask) === words[last]
 }
 
-/** True when the bytes at `p` are exactly `name`; the caller checks what follows. */
+/** True if the bytes at `p` are exactly `name`. The caller checks what follows. */
 export function matches(b: Uint8Array, p: number, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i += 1) if (b[p + i] !== name[i]) return false
   return true
 }
 
-/** The bytes [from, to) as text; only for names, messages and the slow ways. */
+/** The bytes [from, to) as text; only for names, messages and slow paths. */
 export function textOf(b: Uint8Array, from: number, to: number): string {
   return Buffer.from(b.buffer, b.byteOffset + from, to - from).toString('utf8')
 }

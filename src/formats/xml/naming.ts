@@ -1,13 +1,13 @@
 /**
- * Steps of paths for the names of a sample: plain where one name is meant, with its namespace where two
+ * Steps of paths for the names of a sample: plain if they are unambiguous, with the namespace if two names
  * differ in nothing else.
  */
 import { xmlStepText } from '../../core/xml-path.ts'
 
 export interface XmlNaming {
-  /** `ambiguous`: another name beside it has the same local part. */
+  /** `ambiguous`: a sibling name has the same local part. */
   step(local: string, uri: string, ambiguous: boolean): string
-  /** Prefixes that steps were written with, for the declaration. */
+  /** The prefixes in the steps, for the declaration. */
   used(): Record<string, string>
 }
 
@@ -29,7 +29,7 @@ export function createNaming(prefixes: Map<string, string>[]): XmlNaming {
   }
 }
 
-/** The default namespace of a document has no prefix of its own. */
+/** The default namespace of a document has no prefix, so it gets one. */
 function freePrefix(known: Record<string, string>): string {
   let n = 1
   while (`ns${n}` in known) n += 1

@@ -1,6 +1,6 @@
 /**
- * The outline of sample XML documents: which element is the record, and what its fields hold. For drafts
- * only.
+ * The outline of sample XML documents: which element is the record, and the content of its fields. Only for
+ * drafts.
  */
 import type { Outline, OutlineFault, SampleText } from '../../core/outline.ts'
 import { parseXmlPath, type XmlStep } from '../../core/xml-path.ts'
@@ -18,7 +18,7 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
     return tree === undefined ? [] : [{ ...tree, text }]
   })
   if (documents.length === 0)
-    return { reason: 'it has no element', instead: 'Name a sample of XML, JSON, lines of JSON or CSV.' }
+    return { reason: 'it has no elements', instead: 'Name a sample of XML, JSON, lines of JSON or CSV.' }
   const naming = createNaming(documents.map((document) => document.prefixes))
   const path =
     wanted === undefined
@@ -36,7 +36,7 @@ export function outlineXml(samples: SampleText[], wanted: string | undefined): O
   if (records.length === 0)
     return {
       reason: `there is no element at ${text}; the root is <${documents[0].root.name}>`,
-      instead: 'Name the records with --record /root/element.',
+      instead: 'Give the path of the records: --record /root/element.',
     }
   const place = createPlace()
   records.forEach((record, row) => {
@@ -71,8 +71,8 @@ function wantedPath(text: string, documents: Document[]): Step[] | OutlineFault 
   const path = parseXmlPath(text, prefixes)
   if (typeof path === 'string' || !path.fromRoot || path.steps.some((step: XmlStep) => step.attribute))
     return {
-      reason: `${text} is no path of a record${typeof path === 'string' ? `: ${path}` : ''}`,
-      instead: 'Paths of records look like /library/book.',
+      reason: `${text} is not the path of a record${typeof path === 'string' ? `: ${path}` : ''}`,
+      instead: 'Write a path such as /library/book.',
     }
   return path.steps
 }
@@ -87,13 +87,14 @@ function recordsAt(nodes: XmlNode[], [step, ...rest]: Step[]): XmlNode[] {
 }
 
 /**
- * Below this share of the text, what repeats is a part of the record: a message with a few tags, for example.
+ * An element that repeats, but has a smaller share of the text, is part of the record: a message with a few
+ * tags, for example.
  */
 const SHARE = 0.3
-/** Elements that hold a text and nothing else are values of a record, unless there is little else. */
+/** Elements with only a text are values of a record, unless there is little else. */
 const SHARE_OF_TEXTS = 0.8
 
-/** The element that repeats below its parent and that most of the text is in; else the root itself. */
+/** The element that repeats below its parent and has most of the text, else the root. */
 function findRecord(roots: XmlNode[]): Step[] {
   const sizes = new Map<string, { path: Step[]; size: number; most: number; isText: boolean }>()
   let total = 0
@@ -121,7 +122,7 @@ function findRecord(roots: XmlNode[]): Step[] {
 interface Group {
   size: number
   count: number
-  /** None has attributes or elements. */
+  /** None of them has attributes or elements. */
   isText: boolean
 }
 
@@ -139,8 +140,8 @@ function visit(node: XmlNode, path: Step[], onGroup: (path: Step[], group: Group
 }
 
 /**
- * What stands in the documents beside the records: other elements below the same parents, and attributes
- * around.
+ * The content of the documents next to the records: other elements below the same parents, and attributes
+ * above.
  */
 function pathsBeside(documents: Document[], path: Step[], records: XmlNode[]): string[] {
   const taken = new Set(records)
@@ -159,7 +160,7 @@ function pathsBeside(documents: Document[], path: Step[], records: XmlNode[]): s
   const some = [...others].toSorted((a, b) => b[1] - a[1]).slice(0, 6)
   const text = some.map(([name, count]) => (count === 1 ? name : `${name} (${count} times)`)).join(', ')
   return [
-    `Not loaded, because it stands outside of the records: ${text}${others.size > 6 ? ` and ${others.size - 6} more` : ''}. A column takes an attribute or element that stands once with its path`,
+    `Not loaded, because outside the records: ${text}${others.size > 6 ? ` and ${others.size - 6} more` : ''}. To load an attribute or element that appears once, declare a column with its path`,
   ]
 }
 

@@ -1,4 +1,4 @@
-/** Paths of what a document holds, written so that a declaration with them takes exactly that. */
+/** Paths to the content of a document, written so that a declaration with them takes exactly that content. */
 import { xmlStepText } from '../../core/xml-path.ts'
 import type { Attribute } from './attributes.ts'
 import { textOf } from './names.ts'
@@ -23,8 +23,8 @@ export function openPath(s: ScanState): string {
 }
 
 /**
- * Path of an attribute of the open element. One without prefix is in no namespace, and a plain step prefers
- * that.
+ * Path of an attribute of the open element. One without prefix is in no namespace, which a plain step
+ * prefers.
  */
 export function attributePath(s: ScanState, a: Attribute): string {
   const local = textOf(s.bytes, a.colon < 0 ? a.nameStart : a.colon + 1, a.nameEnd)
@@ -35,7 +35,7 @@ export function attributePath(s: ScanState, a: Attribute): string {
 }
 
 /**
- * An element that the declaration does not know: plain where a plain step would take it, else with its
+ * An element that the declaration does not know: plain if a plain step would take it, else with its
  * namespace.
  */
 function stepOf(s: ScanState, depth: number): string {
@@ -47,7 +47,7 @@ function stepOf(s: ScanState, depth: number): string {
   return isNative ? local : xmlStepText(local, uri, s.shape.namespaces)
 }
 
-/** Whether a plain step is declared for the name: then it is an element of another namespace that has it. */
+/** Whether a plain step is declared for the name: then an element of another namespace has it. */
 function isTaken(parent: ElementNode | undefined, local: string): boolean {
   return (
     parent !== undefined && parent.children.some((child) => child.uri === undefined && child.local === local)
@@ -61,7 +61,7 @@ function localName(s: ScanState, depth: number): string {
 
 /**
  * Two unknown elements of one parent with the same local name, one in no namespace and one in the parent's,
- * would have the same plain path. The record is read again, and then the one in a namespace is named with it.
+ * would have the same plain path. The record is read again, and then the latter is named with its namespace.
  */
 export function noteUnknown(s: ScanState): void {
   const parentUri = s.uris[s.depth - 1]

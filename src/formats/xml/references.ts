@@ -1,7 +1,7 @@
 /**
- * References (`&amp;`, `&#x41;`) and line ends: the values that are not a plain stretch of the input are
- * decoded into the slab behind it. DTDs are not read, so only the five predefined entities exist and nothing
- * can expand.
+ * References (`&amp;`, `&#x41;`) and line ends: values that are not a plain stretch of the input are decoded
+ * into the slab after it. DTDs are not read, so only the five predefined entities exist, and nothing can
+ * expand.
  */
 import { reserve } from '../../core/slab.ts'
 import { isXmlName } from '../../core/xml-path.ts'
@@ -9,7 +9,7 @@ import { isXmlChar } from './chars.ts'
 import { atEnd, fault, type ScanState } from './scan-state.ts'
 
 const SEMICOLON = 0x3b
-/** White space, quotes, `&`, `<`, `>`: no reference goes on behind these. */
+/** White space, quotes, `&`, `<`, `>`: a reference cannot continue after these. */
 const ENDS_REFERENCE = new Set([9, 10, 13, 32, 0x22, 0x26, 0x27, 0x3c, 0x3e])
 
 const PREDEFINED = new Map([
@@ -20,7 +20,7 @@ const PREDEFINED = new Map([
   ['quot', 0x22],
 ])
 
-/** Checks the reference at `p` (an ampersand) and returns its code point. Length via `referenceEnd`. */
+/** Checks the reference at `p` (an ampersand) and returns its code point. `referenceEnd` returns its end. */
 export function referenceAt(s: ScanState, p: number): number {
   if (
     s.bytes[p + 1] === 0x61 &&
@@ -37,20 +37,20 @@ export function referenceAt(s: ScanState, p: number): number {
   throw fault(
     s,
     s.doctypeSeen
-      ? `entity &${name}; is declared in a DTD, which Headrace does not read`
+      ? `the entity &${name}; needs a DTD, which Headrace does not read`
       : `reference to the entity &${name};, which XML does not define`,
     p,
   )
 }
 
-/** Position behind the semicolon of the reference at `p`. */
+/** The position after the semicolon of the reference at `p`. */
 export function referenceEnd(s: ScanState, p: number): number {
   for (let i = p + 1; i <= p + s.limits.nameBytes; i += 1) {
     if (i >= s.end) throw atEnd(s, s.end, 'a reference')
     if (s.bytes[i] === SEMICOLON) return i + 1
     if (s.bytes[i] <= 0x3f && ENDS_REFERENCE.has(s.bytes[i])) break
   }
-  throw fault(s, 'malformed reference: a bare & is written &amp;', p)
+  throw fault(s, 'malformed reference: write &amp; for a bare &', p)
 }
 
 function numeric(name: string): number {
@@ -59,7 +59,7 @@ function numeric(name: string): number {
   return -1
 }
 
-/** Character data, an attribute's value, or a CDATA section, in which `&` is no reference. */
+/** Character data, the value of an attribute, or a CDATA section, in which `&` starts no reference. */
 export type DecodedText = 'text' | 'attribute' | 'cdata'
 
 /**

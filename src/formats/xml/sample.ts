@@ -1,6 +1,6 @@
 /**
- * XML as it stands in a sample: a tree of elements, read leniently, of a document that may have been cut off.
- * Enough for drafting, nowhere near a parser: the scanner judges what is ingested.
+ * Reads sample XML leniently into a tree of elements, from a document that may have been cut off. Good enough
+ * for drafts, but far from a parser: the scanner judges ingested data.
  */
 
 export interface XmlNode {
@@ -10,17 +10,17 @@ export interface XmlNode {
   name: string
   attributes: { local: string; uri: string; value: string }[]
   children: XmlNode[]
-  /** Its own text, of all pieces. */
+  /** Its own text, all pieces joined. */
   text: string
   start: number
   end: number
-  /** The sample ended inside of it. */
+  /** The sample ended inside it. */
   cut: boolean
 }
 
 export interface XmlTree {
   root: XmlNode
-  /** Prefixes that the document binds, the default one as the empty text. */
+  /** Prefixes that the document binds; the default namespace has the empty text. */
   prefixes: Map<string, string>
 }
 
@@ -30,7 +30,7 @@ const XML_URI = 'http://www.w3.org/XML/1998/namespace'
 const NAME = /[^\s/>=<]+/y
 const ATTRIBUTE = /\s+([^\s/>=<]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')/y
 
-/** Undefined when there is no element. */
+/** Undefined if there is no element. */
 export function readXml(text: string): XmlTree | undefined {
   const prefixes = new Map<string, string>()
   const top = newNode('', { local: '', uri: '' }, 0)
@@ -62,8 +62,8 @@ export function readXml(text: string): XmlTree | undefined {
 }
 
 /**
- * Behind a comment, an instruction, a CDATA section or a DOCTYPE; -1 when a tag stands here, 0 when the text
- * ends before.
+ * The position after a comment, an instruction, a CDATA section or a DOCTYPE. -1 if a tag is here, 0 if the
+ * text ends first.
  */
 function markupEnd(text: string, open: number, node: XmlNode): number {
   const after = (mark: string): number => {
@@ -150,8 +150,8 @@ function lineEnds(text: string): string {
 }
 
 /**
- * A cut document as a whole one: up to the last child of `parent` that is complete, with the end tags of what
- * is open.
+ * Completes a cut document: up to the last complete child of `parent`, with the end tags of the open
+ * elements.
  */
 export function closedXml(text: string, root: XmlNode): string {
   if (!root.cut) return text
@@ -172,7 +172,10 @@ function closeAt(text: string, open: XmlNode[]): string {
   return text.slice(0, end) + open.map((node) => `</${node.name}>`).join('')
 }
 
-/** Takes what was cut off of the tree, down to the elements that `isRecord` names: half a record is none. */
+/**
+ * Removes incomplete elements from the tree, down to those for which `isRecord` is true: half a record does
+ * not count.
+ */
 export function withoutCut(root: XmlNode, isRecord: (path: XmlNode[]) => boolean): void {
   const path: XmlNode[] = [root]
   for (;;) {

@@ -1,5 +1,5 @@
 /**
- * What the scanner knows between two tokens. One object lives as long as its scanner and is reset for each
+ * The state of the scanner between two tokens. One object lives as long as its scanner and is reset for each
  * document, so a message costs no allocation. A broken document ends with a thrown constant and its reason in
  * the state: an exception object with a stack would cost more than the whole message.
  */
@@ -8,10 +8,10 @@ import type { DocumentFault, Records } from '../records.ts'
 import type { ElementNode, TagWords, XmlShape } from './shape.ts'
 
 /**
- * Thrown when the document is not well-formed or breaks a limit; `reason` and `faultAt` of the state say why.
+ * Thrown if the document is not well-formed or breaks a limit. `reason` and `faultAt` of the state tell why.
  */
 export const FAULT = Symbol('xml fault')
-/** Thrown when a window of a file ends inside a token; the state goes back to the last safe point. */
+/** Thrown if a window of a file ends inside a token. The state goes back to the last safe point. */
 export const NEED_MORE = Symbol('need more')
 
 export interface XmlLimits {
@@ -27,7 +27,7 @@ export interface Binding {
   depth: number
 }
 
-/** A stretch of bytes that stands before the value of `column`, or (-1) at the end of the record. */
+/** A stretch of bytes before the value of `column`, or (-1) at the end of the record. */
 export interface Stretch {
   bytes: TagWords
   column: number
@@ -37,16 +37,16 @@ export interface Stretch {
 export interface KnownRecords {
   first: Stretch[]
   stretches: number
-  /** Namespace bindings in force where the records were found: prefixes mean the same only among these. */
+  /** The namespace bindings at the records: only under the same bindings, prefixes mean the same. */
   bindings: Binding[]
   tries: number
   hits: number
-  /** How often all was forgotten because the input had changed. */
+  /** How often everything was forgotten because the input had changed. */
   restarts: number
 }
 
 export type ListItem = string | ListObject
-/** An item of sub-fields by name; one that is an array has a list. */
+/** An item of sub-fields by name. A sub-field that is an array has a list. */
 export interface ListObject {
   [name: string]: string | ListItem[]
 }
@@ -59,75 +59,67 @@ export class ScanState {
   bytes: Buffer
   start = 0
   end = 0
-  /** The input ends here for good: a document cut short is broken, not merely incomplete. */
+  /** The input ends here for good: a truncated document is broken, not just incomplete. */
   final = true
   depth = 0
   nodes: (ElementNode | undefined)[]
-  /**
-   * Names of elements the declaration does not know, kept apart from the input: end tags are compared with
-   * them.
-   */
+  /** Names of unknown elements, kept apart from the input, for comparison with their end tags. */
   names: Buffer = Buffer.alloc(4096)
   nameEnds: Int32Array
   /**
-   * Qualified name lengths differ from the declared local name when a prefix was used: then the name is in
-   * `names`.
+   * The length of a qualified name differs from the declared local name if a prefix was used: then the name
+   * is in `names`.
    */
   textStart: Int32Array
   textLength: Int32Array
   hasChild: Uint8Array
   firstRow: Int32Array
   ignoredDepth = 0
-  /** The outermost open element of a value around the records, or 0: a window is not cut inside of it. */
+  /** The outermost open element of a value outside the records, or 0: a window cannot end inside it. */
   aroundDepth = 0
   row = -1
   expected: ElementNode | undefined = undefined
-  /**
-   * By depth of the parent, the declared child that closed last: what comes next is learned as its follower.
-   */
+  /** By depth of the parent: the declared child that closed last. The next one is learned as its follower. */
   previous: (ElementNode | undefined)[]
   /** The last XML declaration that was checked. */
   declaration: Uint8Array = new Uint8Array(0)
-  /** Lives on from document to document. */
+  /** Survives from document to document. */
   known: KnownRecords = { first: [], stretches: 0, bindings: [], tries: 0, hits: 0, restarts: 0 }
   rootSeen = false
   rootDone = false
   rootChecked = false
   doctypeSeen = false
-  /** Something of the document was read: what can only stand first cannot come any more. */
+  /** Something of the document was read: the tokens that must come first can no longer follow. */
   begun = false
   bindings: Binding[] = []
-  /** The default namespace in force; empty for none. */
+  /** The default namespace in force. Empty for none. */
   defaultUri = ''
-  /**
-   * By depth: the namespace of the open element, where its start tag begins, and a number that no other
-   * element has.
-   */
+  /** By depth: the namespace of the open element, the start of its start tag, and a unique number. */
   uris: string[]
   opened: Int32Array
   instances: Int32Array
   lastInstance = 0
   /**
-   * By node of the shape, for plain steps: the parent (its number) in which it is claimed, and for which
-   * namespace.
+   * By node of the shape, for plain steps: the parent (its number) in which it is claimed, and the namespace
+   * that claimed it.
    */
   claims: Int32Array
   claimUris: string[]
   /**
-   * The record must be read again (see claims.ts), with these winners: by node, by the position of the
+   * The record must be read again (see claims.ts), with these winners: by node, and by the position of the
    * parent's start tag.
    */
   again = false
   winners = new Map<ElementNode, Map<number, string>>()
   /**
-   * Unknown elements of the record by parent and name, and those whose plain path would mean two (see
+   * Unknown elements of the record by parent and name, and those whose plain path would be ambiguous (see
    * paths.ts).
    */
   unknown = new Map<string, string>()
   ambiguous = new Set<string>()
   /**
-   * Of a document in windows: what stands around records, which of it around each row, and around the next
-   * (-1: look).
+   * For a document in windows: the surroundings of records, their index for each row, and for the next row
+   * (-1: compute it).
    */
   windowed = false
   /** Rows after which a window ends. */
@@ -135,19 +127,21 @@ export class ScanState {
   surrounds: (readonly [string, string])[] = []
   rowSurrounds: Int32Array = new Int32Array(16)
   surroundings = -1
-  /** Records so far, and by depth those before the open element; of a document in windows. */
+  /**
+   * For a document in windows: the number of records so far, and by depth the number before the open element.
+   */
   windowRecords = 0
   recordsBefore: Float64Array
-  /** By array column, what it has collected. */
+  /** By array column: the items so far. */
   lists = new Map<number, ListItem[]>()
-  /** By number of the list, the item that is open: an array can stand in an item of another. */
+  /** By number of the list: the open item. An array can be in an item of another. */
   items: (ListObject | undefined)[] = []
   envelopeStart: Int32Array
   envelopeLength: Int32Array
-  /** The same as they were before the element at `aroundDepth`. */
+  /** The same as before the element at `aroundDepth`. */
   savedStart: Int32Array
   savedLength: Int32Array
-  /** By column, where a second value stands. */
+  /** By column: the place of a second value. */
   envelopeSeconds = new Map<number, number>()
   safePosition = 0
   safeDepth = 0
@@ -183,7 +177,7 @@ export class ScanState {
   }
 }
 
-/** Records why and where; `throw fault(...)` ends the document. */
+/** Stores the reason and the place; `throw fault(...)` ends the document. */
 export function fault(
   s: ScanState,
   reason: string,

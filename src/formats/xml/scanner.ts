@@ -1,6 +1,6 @@
 /**
- * The XML scanner: one pass over UTF-8 bytes, guided by the declared shape. It checks what a conforming
- * processor checks (well-formedness, characters, namespaces, doubled attributes); DTDs are never read.
+ * The XML scanner: one pass over UTF-8 bytes, guided by the declared shape. It makes the checks of a
+ * conforming processor (well-formedness, characters, namespaces, duplicate attributes). DTDs are never read.
  * Measured against saxes, which is also its oracle in test/formats/xml-oracle.test.ts.
  *
  * Two ways in: `scanMessage` for a whole document in the slab, `scanWindow` for a file that is larger than
@@ -72,13 +72,13 @@ export function createXmlScanner(shape: XmlShape, limits: XmlLimits): XmlScanner
   }
 }
 
-/** Scans bytes of the slab; `final` says whether the document ends with them. */
+/** Scans bytes of the slab. `final`: the document ends with them. */
 function guardedScan(
   s: ScanState,
   slab: Slab,
   { start, end, final }: { start: number; end: number; final: boolean },
 ): DocumentFault | undefined {
-  // The byte behind the input is ours for the time of the call: what is decoded is written after it.
+  // The byte after the input belongs to the scanner during the call; decoded values are written after it.
   if (slab.end <= end) {
     reserve(slab, end + 1 - slab.end)
     slab.end = end + 1
@@ -149,13 +149,13 @@ function run(s: ScanState, p: number): void {
   }
 }
 
-/** A window may end here, and does when it has rows enough. */
+/** A window may end here, and does if it has enough rows. */
 function passSafe(s: ScanState, p: number): void {
   markSafe(s, p)
   if (s.safeRows >= s.room) throw NEED_MORE
 }
 
-/** What closing a record changes outside of it. */
+/** What closing a record changes outside it. */
 function closeKnown(s: ScanState, record: ElementNode): void {
   s.rootSeen = s.rootChecked = true
   if (s.depth === 0) s.rootDone = true
@@ -186,14 +186,14 @@ function textToken(s: ScanState, p: number): number {
   return q
 }
 
-/** Whether anybody wants the text of the open element. */
+/** Whether a column takes the text of the open element. */
 function takesText(s: ScanState): boolean {
   const node = s.nodes[s.depth]
   if (node === undefined) return s.row >= 0 && s.ignoredDepth === 0
   return node.column >= 0 || node.member !== undefined || s.textLength[s.depth] >= 0
 }
 
-/** Text that no column takes, inside of a record: it is not lost without a word. */
+/** Text in a record that no column takes: it must be reported. */
 function isStray(s: ScanState, from: number, to: number): boolean {
   return (
     s.row >= 0 &&
@@ -205,7 +205,7 @@ function isStray(s: ScanState, from: number, to: number): boolean {
 }
 
 /**
- * Indentation between tags is most of the text tokens of a document: blanks and line feeds, nothing to check.
+ * Indentation between tags is most of a document's text tokens: blanks and line feeds, which need no check.
  */
 function skipIndent(s: ScanState, p: number): number {
   const { bytes: b } = s
@@ -217,9 +217,9 @@ function skipIndent(s: ScanState, p: number): number {
 }
 
 /**
- * The text and end tag of the predicted leaf, whose plain start tag ends at `from`: nothing is pushed, no
- * state is touched but the cell. Anything out of the ordinary (references, children, comments) returns 0 and
- * goes the general way.
+ * The text and end tag of the predicted leaf, whose plain start tag ends at `from`: pushes nothing and
+ * changes only the cell. Anything unusual (references, children, comments) returns 0 and takes the general
+ * path.
  */
 function quickLeaf(s: ScanState, from: number, node: ElementNode): number {
   const b = s.bytes
@@ -244,7 +244,12 @@ function checkRootName(s: ScanState, p: number): void {
   s.rootChecked = true
   if (s.nodes[1] === undefined) {
     const name = s.names.toString('utf8', 0, s.nameEnds[1])
-    throw fault(s, `root element is <${name}>, the declaration says <${s.shape.root.step}>`, p, 'wrong_root')
+    throw fault(
+      s,
+      `the root element is <${name}>, but the declaration names <${s.shape.root.step}>`,
+      p,
+      'wrong_root',
+    )
   }
 }
 

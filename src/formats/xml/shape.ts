@@ -1,11 +1,11 @@
 /**
- * The declared shape of a document, as declared and as the tree of element nodes that the scanner walks
- * beside the input. No code is generated: the tree is data, and prediction (see `follow`) makes it as quick
- * as generated code.
+ * The declared shape of a document: its declaration, and the tree of element nodes that the scanner walks
+ * along the input. No code is generated: the tree is data, and prediction (see `follow`) makes it as fast as
+ * generated code.
  */
 
 /**
- * One field to take out of each record. Paths are relative to the record; `/root/...` starts at the document.
+ * One field to take from each record. Paths are relative to the record; `/root/...` starts at the document.
  */
 export interface XmlField {
   /** `title`, `author/name`, `@id`, `author/@id`, `/library/@source`, `media:title`, `{urn:x}title`. */
@@ -17,7 +17,7 @@ export interface XmlField {
   array?: { fields?: XmlSubField[] }
 }
 
-/** A field of an array's items: a path below the item, and the name of the member that it becomes. */
+/** A field of an array's items: a path below the item, and the name of its member. */
 export interface XmlSubField extends XmlField {
   name: string
 }
@@ -27,7 +27,7 @@ export interface XmlShapeSpec {
   record: string
   /** In the order of the columns: field i fills cell i of a row. */
   fields: XmlField[]
-  /** Paths below the record that may appear and are left out without a word; `*` for all. */
+  /** Paths below the record that may appear and are skipped without a finding. `*` for all. */
   ignore: string[]
   /** Prefix to namespace URI, for the steps that have a prefix. */
   namespaces: Record<string, string>
@@ -35,7 +35,9 @@ export interface XmlShapeSpec {
 
 export interface AttributeNode {
   name: Uint8Array
-  /** Undefined: a plain step, which takes the name in any namespace (see claims.ts). Empty: no namespace. */
+  /**
+   * Undefined: a plain step, which matches the name in any namespace (see claims.ts). Empty: no namespace.
+   */
   uri: string | undefined
   column: number
   member: Member | undefined
@@ -43,17 +45,17 @@ export interface AttributeNode {
   step: string
 }
 
-/** An array: a column, or a sub-field that is an array inside of the items of another. */
+/** An array: a column, or a sub-field that is an array inside the items of another. */
 export interface List {
   column: number
   /** Its items are objects of sub-fields. */
   hasItems: boolean
-  /** Of a sub-field: where its array goes. */
+  /** For a sub-field: the destination of its array. */
   owner: Member | undefined
 }
 
 /**
- * A member of the items of a list (its number in `lists`); `collects`: the list that the member is, or -1.
+ * A member of the items of a list (its number in `lists`). `collects`: the list that the member is, or -1.
  */
 export interface Member {
   list: number
@@ -61,55 +63,55 @@ export interface Member {
   collects: number
 }
 
-/**
- * Bytes of a tag as little-endian words; the last word overlaps the one before, so that no byte is left over.
- */
+/** Bytes of a tag as little-endian words. The last word overlaps the one before, so no byte is left over. */
 export interface TagWords {
   length: number
   words: Int32Array
-  /** Where the last word starts, and which of its bytes count (three for a tag like `<a>`). */
+  /** The start of the last word, and the bytes of it that count (three for a tag like `<a>`). */
   lastAt: number
   lastMask: number
 }
 
 export interface ElementNode {
-  /** Number of the node in its shape: the scanner keeps what it knows of a node by it. */
+  /** Number of the node in its shape. The scanner stores its knowledge of a node under it. */
   index: number
   name: Uint8Array
   /** `<name>` and `</name>`: the plain tags, compared four bytes at a time. */
   openTag: TagWords
   closeTag: TagWords
   local: string
-  /** Undefined: a plain step, which takes the name in any namespace (see claims.ts). Empty: no namespace. */
+  /**
+   * Undefined: a plain step, which matches the name in any namespace (see claims.ts). Empty: no namespace.
+   */
   uri: string | undefined
   /** The step in a path that leads here. */
   step: string
-  /** Of a plain step: the namespaces whose elements of this name belong to siblings that name them. */
+  /** For a plain step: namespaces whose elements of this name belong to siblings that name them. */
   rivals: string[] | undefined
   parent: ElementNode | undefined
   children: ElementNode[]
   attributes: AttributeNode[]
   /** Column that takes this element's text, or -1. */
   column: number
-  /** This element is one item of an array, by its number in `lists`; -1 when not. */
+  /** The number in `lists` if this element is one item of an array, else -1. */
   list: number
   /** The sub-field of an array's item that takes this element's text. */
   member: Member | undefined
   isRecord: boolean
-  /** The record, or an element that it stands in. */
+  /** The record, or one of its ancestors. */
   onPath: boolean
   inRecord: boolean
   /** Envelope columns (outside the record) that are known once this element closes. */
   envelope: number[]
-  /** What the declaration does not know below this element is left out without a word. */
+  /** Unknown elements and attributes below this element are skipped without a finding. */
   ignored: boolean
-  /** Ignored, and nothing below it is declared: its subtree is not looked at. */
+  /** Ignored, and nothing below it is declared: its subtree is skipped. */
   closed: boolean
-  /** Text of its own that no column takes is left out without a word. */
+  /** Its own text is skipped without a finding if no column takes it. */
   ignoresText: boolean
   leaf: boolean
   /**
-   * The child that came first last time, and the sibling that came after this one: tried before any look-up.
+   * The child that came first last time, and the sibling that came after this one: tried before any lookup.
    */
   first: ElementNode | undefined
   follow: ElementNode | undefined
@@ -122,9 +124,9 @@ export interface XmlShape {
   recordDepth: number
   nodes: number
   width: number
-  /** Of each column, as declared. */
+  /** The path of each column, as declared. */
   paths: string[]
-  /** Where a cell collects many values: the number of its list; -1 elsewhere. */
+  /** For a cell that collects many values: the number of its list; else -1. */
   listOf: number[]
   lists: List[]
   ignoreAll: boolean

@@ -1,7 +1,7 @@
 /**
- * What stands around a record of a large file: the start tags of its ancestors as they were written, with the
- * namespaces they bound, and the declared values around the records. Between them the record's own bytes are
- * a document that is read as the file was.
+ * The surroundings of a record in a large file: the start tags of its ancestors as written, with their
+ * namespace bindings, and the declared values outside the records. Together with the record's own bytes, they
+ * form a document that is read as the file was.
  */
 import { textOf } from './names.ts'
 import { fault, type ScanState } from './scan-state.ts'
@@ -17,7 +17,7 @@ const ESCAPES: Record<string, string> = {
   '\r': '&#13;',
 }
 
-/** Notes for a row of a large file which elements its record stands in. */
+/** Stores for a row of a large file in which elements its record is. */
 export function noteSurroundings(s: ScanState, row: number): void {
   s.windowRecords += 1
   if (s.surroundings === -1) {
@@ -34,12 +34,12 @@ export function noteSurroundings(s: ScanState, row: number): void {
   s.rowSurrounds[row] = s.surroundings
 }
 
-/** A value for all records below an open element: in a large file those before it are gone already. */
+/** A value for all records below an open element: in a large file, the records before it are already gone. */
 export function refuseBehindRecords(s: ScanState, column: number): void {
   let depth = Math.min(s.depth, s.shape.recordDepth - 1)
   while (depth > 0 && s.nodes[depth]?.envelope.includes(column) !== true) depth -= 1
   if (s.windowRecords === s.recordsBefore[depth]) return
-  const rest = 'stands behind the records; in a file that is larger than a message it must come before them'
+  const rest = 'comes after the records; in a file larger than a message, it must come before them'
   throw fault(s, `${s.shape.paths[column]} ${rest}`, s.opened[s.depth], 'wrong_root')
 }
 
@@ -64,8 +64,8 @@ function declarationsAt(s: ScanState, depth: number): string {
 }
 
 /**
- * The declared attributes that were found. A prefix is bound for each that names its namespace: one that the
- * file has not.
+ * The declared attributes that were found. Each attribute with a namespace gets a prefix that the file does
+ * not use.
  */
 function attributesOf(s: ScanState, node: ElementNode): string {
   let prefix = 'v'
@@ -75,8 +75,8 @@ function attributesOf(s: ScanState, node: ElementNode): string {
     const value = valueOf(s, column)
     if (value === undefined) return
     const local = Buffer.from(name).toString()
-    // A plain name takes an attribute of any namespace that no other path names; without a namespace it is
-    // taken first.
+    // A plain name takes an attribute of any namespace that no other path names, and prefers one without a
+    // namespace.
     const isNamed = node.attributes.some(
       (other) => other.uri === '' && other.name.toString() === name.toString(),
     )
@@ -87,7 +87,7 @@ function attributesOf(s: ScanState, node: ElementNode): string {
   return written
 }
 
-/** The declared elements around the records that were found, below an element that the records stand in. */
+/** The declared elements outside the records that were found, below an ancestor of the records. */
 function elementsBelow(s: ScanState, parent: ElementNode): string {
   const elements = parent.children.map((node) => {
     if (node.onPath || node.inRecord) return ''

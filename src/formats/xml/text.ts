@@ -1,4 +1,4 @@
-/** Character data: checked byte by byte, decoded only where a value needs it. */
+/** Character data: checked byte by byte, and decoded only if a value needs it. */
 import { reserve } from '../../core/slab.ts'
 import { PLAIN, RAW, SPACE, WIDE, plainEnd, readWide } from './chars.ts'
 import { decodeInto, referenceAt, referenceEnd } from './references.ts'
@@ -10,7 +10,7 @@ const BRACKET = 0x5d
 const GT = 0x3e
 const CR = 0x0d
 
-/** Set by scanText: the stretch holds references or carriage returns and must be decoded to be a value. */
+/** Set by scanText: the stretch has references or carriage returns, and must be decoded to become a value. */
 export let textNeedsDecoding = false
 
 /** Scans character data from `p` and returns the position of the next `<`, or of the end of the input. */
@@ -39,7 +39,7 @@ export function scanText(s: ScanState, p: number): number {
   }
 }
 
-/** Checks the multi-byte character at `p`; returns the position behind it. */
+/** Checks the multi-byte character at `p`. Returns the position after it. */
 export function wideChar(s: ScanState, p: number, inside: string): number {
   if (!s.final && p + 4 > s.end) throw atEnd(s, s.end, inside)
   const wide = readWide(s.bytes, p)
@@ -49,7 +49,7 @@ export function wideChar(s: ScanState, p: number, inside: string): number {
   return p + (wide & 7)
 }
 
-/** Scans until the closing bytes (`-->`, `]]>`, `?>`) and returns the position where they start. */
+/** Scans to the closing bytes (`-->`, `]]>`, `?>`) and returns their position. */
 export function scanUntil(s: ScanState, p: number, closing: string, inside: string): number {
   const b = s.bytes
   const first = closing.charCodeAt(0)
@@ -71,7 +71,7 @@ function closes(s: ScanState, p: number, closing: string, inside: string): boole
   return true
 }
 
-/** True when [from, to) is nothing but white space. */
+/** True if [from, to) is only white space. */
 export function isBlank(b: Uint8Array, from: number, to: number): boolean {
   for (let p = from; p < to; p += 1) if (SPACE[b[p]] === 0) return false
   return true
@@ -79,7 +79,8 @@ export function isBlank(b: Uint8Array, from: number, to: number): boolean {
 
 /**
  * Adds a stretch of character data to the text of the open element. The first plain stretch stays a span of
- * the input; a second one (after a comment, a CDATA section, a child) makes the value a copy behind the slab.
+ * the input. A second one (after a comment, a CDATA section, a child) turns the value into a copy after the
+ * input.
  */
 export function addText(
   s: ScanState,

@@ -1,6 +1,6 @@
 /**
- * How a scan begins, and how it stops at the end of a window and goes on in the next one: from the last point
- * outside of any record, with what the document's envelope said until there.
+ * How a scan starts, stops at the end of a window and continues in the next one: from the last point outside
+ * any record, with the values of the document's envelope up to there.
  */
 import { truncateRows } from '../records.ts'
 import type { Slab } from '../../core/slab.ts'
@@ -27,7 +27,9 @@ export function begin(s: ScanState): void {
   }
 }
 
-/** The document is a parent as well. Numbers stay small, and one that a claim remembers never comes again. */
+/**
+ * The document is a parent as well. Numbers stay small, and a number that a claim remembers is never reused.
+ */
 function numberInstances(s: ScanState): void {
   if (s.lastInstance > 1_000_000_000) {
     s.claims.fill(0)
@@ -44,7 +46,7 @@ export function markSafe(s: ScanState, p: number): void {
   s.safeRows = s.records.rows
 }
 
-/** Goes back to the last point outside of any record; what was read of an unfinished one is read again. */
+/** Goes back to the last point outside any record. An unfinished record is read again. */
 export function rewind(s: ScanState): void {
   truncateRows(s.records, s.safeRows)
   s.depth = s.safeDepth
@@ -66,7 +68,7 @@ function spreadKnown(s: ScanState, node: ElementNode, firstRow: number): void {
   s.envelopeLength.set(lengths)
 }
 
-/** Copies of the envelope's values: the slab that they lie in is used again. */
+/** Copies the values of the envelope: the slab that holds them is reused. */
 export function suspendEnvelope(s: ScanState): (Buffer | undefined)[] {
   if (!s.shape.hasEnvelope) return []
   return Array.from(s.envelopeLength, (length, column) => {

@@ -1,7 +1,7 @@
 /**
- * Local disk. A commit is `link(2)` of a synced temporary file: it either creates the name with all its bytes
- * or fails with EEXIST, on every POSIX file system; rename would overwrite, and an exclusive create can be
- * torn by a crash.
+ * Local disk. A commit is `link(2)` of a synced temporary file: on every POSIX file system, it either creates
+ * the name with all its bytes or fails with EEXIST. A rename would overwrite, and a crash can tear an
+ * exclusive create.
  */
 import { randomUUID } from 'node:crypto'
 import {
@@ -64,7 +64,7 @@ export function createLocalStore(folder: string): ObjectStore {
   }
 }
 
-/** The objects themselves: nothing is fetched, and what an engine writes is there. */
+/** The objects themselves: nothing is fetched, and a file that an engine writes is already in the store. */
 function localFiles(root: string, full: (name: string) => string): LocalFiles {
   return {
     path: full,
@@ -122,21 +122,21 @@ async function guard<T>(action: () => Promise<T>, verb: string, path: string): P
 }
 
 /**
- * So often a folder may vanish between our making it and our writing into it. Removers are few, and each
- * needs a file to delete.
+ * How often a folder may vanish between its creation and our write into it. Few processes remove folders, and
+ * each needs a file to delete.
  */
 const FOLDER_ATTEMPTS = 100
 
 /**
- * What comes of it. Node's recursive mkdir looks again at a folder that was there, and calls one that is gone
- * by then no directory.
+ * Errors of such a write. Node's recursive mkdir checks an existing folder again, and reports ENOTDIR if it
+ * is gone by then.
  */
 const VANISHED = ['ENOENT', 'ENOTDIR']
 
 /**
- * Creates something in a folder, which is made as well. Whoever deletes the last file of a folder removes it,
- * and that may be just before the creation, which then fails and is done again. Once something is in it
- * nobody can remove it: rmdir(2) refuses.
+ * Creates something in a folder, and the folder too. A process that deletes the last file of a folder removes
+ * the folder, possibly just before our creation. Then the creation fails and is repeated. Once the folder
+ * holds something, nobody can remove it: rmdir(2) refuses.
  */
 async function inFolder<T>(path: string, create: () => Promise<T>): Promise<T> {
   const makeBoth = async (): Promise<T> => {
@@ -150,19 +150,19 @@ async function inFolder<T>(path: string, create: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Shares the blocks where the file system can. A link would not do: it is as old as the file, and vacuum
- * spares what is young.
+ * Shares the blocks where the file system can. A hard link would not do: it has the age of the file, and
+ * vacuum spares only young files.
  */
 const TWIN = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE
 
-/** Folders whose owners write into them by themselves: see inFolder. */
+/** Folders whose owners write into them directly: see inFolder. */
 const KEPT = ['_delta_log', '_key_index']
 
 const isKept = (name: string): boolean => KEPT.includes(name.split('/')[0])
 
 /**
- * Removes a folder and those above it as long as they are empty, but never the root. What is not empty
- * refuses.
+ * Removes a folder, and those above it, as long as they are empty, but never the root. rmdir refuses a folder
+ * that is not empty.
  */
 async function removeEmpty(root: string, folder: string): Promise<void> {
   for (let at = folder; at.startsWith(`${root}/`); at = dirname(at)) {
@@ -175,8 +175,8 @@ async function removeEmpty(root: string, folder: string): Promise<void> {
 }
 
 /**
- * Removes folders that a writer left empty, once they are older: a private one may be about to be written
- * into.
+ * Removes folders that a writer left empty, once they are older: a private one may be about to get its first
+ * file.
  */
 async function sweepFolders(root: string, beforeMs: number): Promise<void> {
   const entries =
@@ -211,8 +211,8 @@ async function describe(root: string, name: string): Promise<StoredObject> {
 }
 
 /**
- * Writes and syncs a hidden file beside `path`. A failed sync is a failure: the file is given up, never
- * synced again.
+ * Writes and syncs a hidden file beside `path`. If the sync fails, the file is abandoned and never synced
+ * again.
  */
 async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> {
   const temporary = join(dirname(path), `${TEMPORARY}${randomUUID()}`)
@@ -227,7 +227,7 @@ async function writeTemporary(path: string, bytes: Uint8Array): Promise<string> 
   }
 }
 
-/** The same of a file that may be larger than memory. */
+/** The same for a file that may be larger than memory. */
 async function copyTemporary(from: string, path: string): Promise<string> {
   const temporary = join(dirname(path), `${TEMPORARY}${randomUUID()}`)
   try {
@@ -245,7 +245,7 @@ async function linkOnce(temporary: string, path: string, bytes: Uint8Array): Pro
   return (await linkNew(temporary, path)) || (await readFile(path)).equals(bytes)
 }
 
-/** False when the name is taken. */
+/** False if the name is taken. */
 async function linkNew(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path)
@@ -271,15 +271,11 @@ async function syncPath(path: string, flags: 'r' | 'r+'): Promise<void> {
 const syncFile = (path: string): Promise<void> => syncPath(path, 'r+')
 const syncFolder = (path: string): Promise<void> => syncPath(path, 'r')
 
-/**
- * Files that are open at once: a batch over years of days has thousands, and a process may have a thousand
- * open.
- */
+/** Files open at once: a batch over years of days has thousands, and a process may have a thousand open. */
 const SYNCED_AT_ONCE = 64
 
 /**
- * Several at once: the file system writes its journal once for them, where one after the other waits for
- * each.
+ * Several at once: the file system writes its journal once for them; one by one, each sync would wait for it.
  */
 async function syncAll(paths: string[], sync: (path: string) => Promise<void>): Promise<void> {
   for (let from = 0; from < paths.length; from += SYNCED_AT_ONCE)

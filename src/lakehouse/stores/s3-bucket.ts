@@ -1,6 +1,4 @@
-/**
- * A bucket: its client, the names in it, and what its server answers, objects and refusals, in our words.
- */
+/** A bucket: its client, its names, and the answers of its server, objects and refusals, in our terms. */
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import type { Agent as HttpAgent } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
@@ -11,16 +9,16 @@ export interface S3Spec {
   bucket: string
   /** Without slashes at its ends; may be empty. */
   prefix: string
-  /** Of a server that is not Amazon's; it is asked by path, not by a host name of the bucket. */
+  /** Of a server that is not Amazon's. Requests use paths instead of a host name per bucket. */
   endpoint: string | undefined
   region: string
-  /** Undefined: from where AWS tools find logins. A tenant's store never takes those of this installation. */
+  /** Undefined: from where AWS tools find logins. A tenant's store never uses those of this installation. */
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
-  /** Connections are made by these. */
+  /** They make the connections. */
   agents?: { http: HttpAgent; https: HttpsAgent }
 }
 
-/** How often a request is sent before it counts as failed. */
+/** How often a request is sent before it fails. */
 export const ATTEMPTS = 6
 const CONNECT_MS = 5_000
 const REQUEST_MS = 60_000
@@ -43,7 +41,7 @@ export function openBucket(spec: S3Spec): Bucket {
       requestTimeout: REQUEST_MS,
       ...(spec.agents === undefined ? {} : { httpAgent: spec.agents.http, httpsAgent: spec.agents.https }),
     },
-    // Servers that are not Amazon's know neither the newer checksums nor their encoding.
+    // Servers that are not Amazon's support neither the newer checksums nor their encoding.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
@@ -81,8 +79,8 @@ export function objectOf<Field extends string>(
 export const unquoted = (tag: string | undefined): string | undefined => tag?.replaceAll('"', '')
 
 /**
- * An object as it comes: copies may be larger than memory. A connection that breaks in the middle is said in
- * our words.
+ * An object in chunks: copies may be larger than memory. A connection that breaks in the middle becomes an
+ * error of our table.
  */
 export async function* fromBody(bucket: Bucket, name: string, body: unknown): AsyncGenerator<Uint8Array> {
   try {
@@ -113,7 +111,7 @@ export async function orMissing<T>(action: () => Promise<T>): Promise<T | undefi
   }
 }
 
-/** Runs an action; what the server says comes out in the words of our table. */
+/** Runs an action, and turns refusals of the server into errors of our table. */
 export async function guard<T>(
   { spec, root }: Bucket,
   action: string,

@@ -1,6 +1,6 @@
 /**
- * The conditional put (`If-None-Match: *`): the server creates an object whole or answers that it is there. A
- * server that ignores the condition is found out before it is trusted.
+ * The conditional put (`If-None-Match: *`): the server creates an object whole, or answers that it exists. A
+ * server that ignores the condition is detected before it is used.
  */
 import { DeleteObjectCommand } from '@aws-sdk/client-s3'
 import { randomUUID } from 'node:crypto'
@@ -8,14 +8,13 @@ import { failure } from '../../core/errors.ts'
 import { ATTEMPTS, statusOf, type Bucket } from './s3-bucket.ts'
 import { retry } from '../../core/waiting.ts'
 
-/** Names of objects that only try the server begin so. */
+/** Prefix of the objects that only test the server. */
 export const PROBE = '_delta_log/.probe-'
 
-/** Sends what has the condition `If-None-Match: *`; false when the name is taken. */
+/** Sends a request with the condition `If-None-Match: *`. False if the name is taken. */
 export async function unlessTaken(send: () => Promise<unknown>): Promise<boolean> {
   try {
-    // Two conditional puts met, and neither is decided: who tries again finds the other's object, or gets
-    // through.
+    // Two conditional puts collided, and neither is decided. A retry finds the other's object, or succeeds.
     await retry(send, { mayPass: (error) => statusOf(error) === 409, attempts: ATTEMPTS })
     return true
   } catch (error) {
@@ -26,7 +25,7 @@ export async function unlessTaken(send: () => Promise<unknown>): Promise<boolean
 
 const isTaken = (error: unknown): boolean => statusOf(error) === 412
 
-/** Once in a process: the second of two conditional puts must be refused. */
+/** Once per process: the second of two conditional puts must be refused. */
 export async function trust(
   { spec, client, at }: Bucket,
   createOnce: (name: string, bytes: Uint8Array) => Promise<boolean>,

@@ -1,6 +1,6 @@
 /**
- * Objects of any size on their way into a bucket: uploads in parts, with or without the condition that the
- * name is free, and copies from name to name.
+ * Uploads of objects of any size: in parts, with or without the condition that the name is free, and copies
+ * from name to name.
  */
 import {
   AbortMultipartUploadCommand,
@@ -16,33 +16,33 @@ import { encodePath } from '../../core/table-schema.ts'
 import { guard, lookAt, statusOf, unquoted, type Bucket } from './s3-bucket.ts'
 import { unlessTaken } from './s3-condition.ts'
 
-/** Parts of a large upload: the least that S3 takes is 5 MiB. Two on their way bound the memory. */
+/** Parts of a large upload: S3 accepts no less than 5 MiB. Two at a time limit the memory. */
 const PART_BYTES = 8 * 1024 * 1024
 const PARTS_AT_ONCE = 2
 
-/** Creates an object from a file; false when the name is taken by the end of the upload. */
+/** Creates an object from a file. False if the name is taken by the end of the upload. */
 export async function createFromFile(bucket: Bucket, path: string, name: string): Promise<boolean> {
   const { client, at } = bucket
   let tag: string | undefined
   const created = await guard(bucket, 'upload', name, () =>
     unlessTaken(async () => void (tag = await uploadIfAbsent(bucket, path, name))),
   ).catch(async (error: unknown) => {
-    // The answer to the end of an upload was lost: asked again, the server knows no such upload any more.
-    // What took the name counts.
+    // The answer to the end of an upload was lost: on a retry, the server no longer knows the upload. The
+    // object under the name decides.
     if ((await lookAt(bucket, name)) !== undefined) return false
     throw error
   })
-  // A login that may upload may perhaps not list: what is left then is the bucket's own rule to tidy.
+  // A login that may upload may not be allowed to list. A rule of the bucket then has to clean up.
   await endUploads(bucket, at(name).Key, (multipart) => multipart.Key === at(name).Key).catch(() => undefined)
   if (!created || tag === undefined) return created
-  // Some servers call an upload done that another attempt has ended here, as long as something has the name:
-  // what is there counts.
+  // Some servers report success for an upload that another attempt has ended here, as long as an object has
+  // the name. The object under the name decides.
   const there = await guard(bucket, 'look at', name, () => client.send(new HeadObjectCommand(at(name))))
   return unquoted(there.ETag) === unquoted(tag)
 }
 
 /**
- * The condition is decided with the last request of an upload. A server that has none for uploads (501) takes
+ * The last request of an upload carries the condition. A server without conditions for uploads (501) accepts
  * the file as it comes.
  */
 function uploadIfAbsent(bucket: Bucket, path: string, name: string): Promise<string | undefined> {
@@ -52,7 +52,7 @@ function uploadIfAbsent(bucket: Bucket, path: string, name: string): Promise<str
   })
 }
 
-/** Gives the tag of what it made. */
+/** Returns the tag of the new object. */
 export async function upload(
   { client, at }: Bucket,
   path: string,
@@ -70,7 +70,7 @@ export async function upload(
   ).ETag
 }
 
-/** More than this a server does not copy in one request; such a file comes through here. */
+/** The server does not copy more in one request. A larger file is uploaded from here. */
 const COPIED_BYTES = 5 * 1024 * 1024 * 1024
 
 export async function copyObject({ client, at }: Bucket, from: string, to: string): Promise<void> {
@@ -89,7 +89,7 @@ export async function copyObject({ client, at }: Bucket, from: string, to: strin
   }).done()
 }
 
-/** Uploads that were broken off are invisible, and cost money. */
+/** Unfinished uploads are invisible, and cost money. */
 export async function endUploads(
   { client, spec }: Bucket,
   prefix: string,

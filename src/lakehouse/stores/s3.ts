@@ -1,7 +1,7 @@
 /**
- * S3 and what speaks its language. A commit is a conditional put (`If-None-Match: *`): the server creates the
- * object whole or answers that it is there. A server that ignores the condition would lose commits silently,
- * so it is tried before it is trusted.
+ * S3 and compatible servers. A commit is a conditional put (`If-None-Match: *`): the server creates the
+ * object whole, or answers that it exists. A server that ignores the condition would lose commits silently,
+ * so it is tested before it is used.
  */
 import {
   DeleteObjectCommand,
@@ -77,7 +77,7 @@ function localFiles(bucket: Bucket, staging: Staging): LocalFiles {
     path: staging.path,
     stage: (names) => staging.stage(names, (name) => open(bucket, name)),
     makeFolder: staging.makeFolder,
-    // There are no folders here; what an engine left in one has no name in the log, and vacuum takes it.
+    // There are no folders here. What an engine left in one has no name in the log, and vacuum removes it.
     dropFolder: staging.dropFolder,
     async move(from, to) {
       if (await staging.holds(from)) return staging.move(from, to)
@@ -102,7 +102,7 @@ function read(bucket: Bucket, name: string, range?: string): Promise<Buffer | un
   )
 }
 
-/** An object as it comes: it may be larger than memory. */
+/** An object in chunks: it may be larger than memory. */
 function open(bucket: Bucket, name: string): Promise<AsyncGenerator<Uint8Array> | undefined> {
   const { client, at } = bucket
   return guard(bucket, 'read', name, () =>
@@ -120,11 +120,11 @@ async function createOnce(bucket: Bucket, name: string, bytes: Uint8Array): Prom
   const created = await guard(bucket, 'commit', name, () =>
     unlessTaken(() => client.send(new PutObjectCommand({ ...at(name), Body: bytes, IfNoneMatch: '*' }))),
   )
-  // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
+  // Taken: by another writer, or by ourselves if the answer to the first of two attempts was lost.
   return created || (await read(bucket, name))?.equals(bytes) === true
 }
 
-/** Uploads what lies in the folder. What an engine wrote into the store by itself must be there. */
+/** Uploads the files of the folder. Files that an engine wrote into the store itself must exist there. */
 async function settle(bucket: Bucket, staging: Staging, name: string): Promise<void> {
   if (await staging.holds(name))
     await guard(bucket, 'upload', name, () => upload(bucket, staging.path(name), name))

@@ -1,35 +1,34 @@
 /**
- * Where a store that is not this machine's disk meets an engine that only opens files: copies of objects,
- * below a folder. Data files never change under a name, so a copy is as good as the object, in every process
- * that shares the folder.
+ * Connects a remote store with an engine that only opens files: copies of objects, below a folder. Data files
+ * never change under a name, so a copy is as good as the object, in every process that shares the folder.
  */
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { failure, storageFailure } from '../../core/errors.ts'
 
-/** An object's bytes, whole or as they come; undefined when it is missing. */
+/** The bytes of an object, whole or in chunks. Undefined if it is missing. */
 type Fetch = (name: string) => Promise<Buffer | AsyncIterable<Uint8Array> | undefined>
 
 export interface Staging {
   path(name: string): string
-  /** Fetches what is not there yet. A missing object is an error: the log named it. */
+  /** Fetches the missing copies. A missing object is an error: the log named it. */
   stage(names: string[], read: Fetch): Promise<void>
-  /** True for a file that lies in the folder: an engine wrote it, or it was fetched. */
+  /** True if the folder has the file: an engine wrote it, or it was fetched. */
   holds(name: string): Promise<boolean>
   makeFolder(name: string): Promise<void>
-  /** Gives a file another name. */
+  /** Renames a file. */
   move(from: string, to: string): Promise<void>
   dropFolder(name: string): Promise<void>
   forget(name: string): Promise<void>
 }
 
-/** Copies that nobody used for so long are removed when there are more bytes than this. */
+/** Copies that have not been used for this long are removed if there are more bytes than this. */
 const IDLE_MS = 600_000
 const FULL_BYTES = 8 * 1024 * 1024 * 1024
 const FETCHED_AT_ONCE = 8
 
-/** `fileOf`: how the copy of an object is called, where names of objects may be no paths. */
+/** `fileOf`: the file name of an object's copy, where names of objects may not be paths. */
 export function createStaging(
   folder: string,
   nowMs: () => number,
@@ -95,7 +94,7 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** Bounds the copies: the least recently used go first, never one that is about to be used. */
+/** Limits the copies: the least recently used go first, but never one that is about to be used. */
 async function makeRoom(root: string, wanted: ReadonlySet<string>, nowMs: number): Promise<void> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
   const files = await Promise.all(

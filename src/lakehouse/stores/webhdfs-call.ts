@@ -1,6 +1,6 @@
 /**
- * One call of WebHDFS over HTTP: tried again while the cluster cannot be reached, its refusals in the words of
- * our table.
+ * One call of WebHDFS over HTTP: retried while the cluster is unreachable, with its refusals as errors of our
+ * table.
  */
 import { createReadStream } from 'node:fs'
 import { request as httpRequest, type Agent as HttpAgent, type IncomingMessage } from 'node:http'
@@ -13,13 +13,13 @@ import { retry, hasCode } from '../../core/waiting.ts'
 export interface WebHdfsSpec {
   /** Address of the name node for Hadoop's own clients: `host:8020`. */
   nameNode: string
-  /** Its web address: `http://host:9870`. */
+  /** Its address for HTTP: `http://host:9870`. */
   http: string
   /** Absolute, without a slash at its end. */
   path: string
-  /** Simple authentication: who we say we are. */
+  /** Simple authentication: the user name that we give. */
   user: string
-  /** Connections are made by these, those to data nodes too. */
+  /** They make the connections, also those to data nodes. */
   agents?: { http: HttpAgent; https: HttpsAgent }
 }
 
@@ -27,14 +27,14 @@ const ATTEMPTS = 6
 const FIRST_PAUSE_MS = 200
 const TIMEOUT_MS = 60_000
 
-/** Bytes, or a file that is read anew at each attempt. */
+/** Bytes, or a file that is read again at each attempt. */
 export type Body = Buffer | { path: string; size: number }
 
 export interface Call {
   method: string
   url: string
   body?: Body
-  /** Of the object and what happens to it, for messages. */
+  /** The path of the object and the operation, for messages. */
   path: string
   op: string
 }
@@ -44,7 +44,7 @@ interface Answer {
   bytes: Buffer
 }
 
-/** Makes a call once; what the cluster refuses comes out by name. */
+/** Makes a call once. Refusals of the cluster become errors of our table. */
 export async function callOnce(spec: WebHdfsSpec, call: Call): Promise<Buffer> {
   let answer: Answer
   try {
@@ -57,7 +57,7 @@ export async function callOnce(spec: WebHdfsSpec, call: Call): Promise<Buffer> {
   throw hdfsError(spec, call, answer)
 }
 
-/** Tries again while the cluster cannot be reached. */
+/** Retries while the cluster is unreachable. */
 export async function retryUnreachable<T>(action: () => Promise<T>): Promise<T> {
   return retry(action, {
     mayPass: (error) => hasCode(error, 'store_unreachable'),
@@ -76,7 +76,7 @@ export async function orMissing<T>(action: () => Promise<T>): Promise<T | undefi
   }
 }
 
-/** Node's own client: fetch takes a data node's answers for broken ones. */
+/** Node's own client: fetch rejects the answers of a data node as broken. */
 async function send(spec: WebHdfsSpec, { method, url, body }: Call): Promise<Answer> {
   const headers =
     method === 'PUT' ? { 'content-type': 'application/octet-stream', 'content-length': sizeOf(body) } : {}
@@ -87,8 +87,8 @@ async function send(spec: WebHdfsSpec, { method, url, body }: Call): Promise<Ans
     timeout: TIMEOUT_MS,
     agent: secure ? spec.agents?.https : spec.agents?.http,
   })
-  // Headers and body are two packets: without this the second waits 40 ms for the first one's
-  // acknowledgement.
+  // Headers and body are two packets: without this, the second waits 40 ms for the acknowledgment of the
+  // first.
   request.setNoDelay(true)
   request.on('timeout', () =>
     request.destroy(

@@ -1,6 +1,6 @@
 /**
- * Folders of HDFS, which has real ones: made before a file moves in, gone with their last file, walked for a
- * list.
+ * Folders of HDFS, which are real: created before a file moves in, removed with their last file, walked for a
+ * listing.
  */
 import { failure } from '../../core/errors.ts'
 import type { StoredObject } from '../../core/object-store.ts'
@@ -17,7 +17,8 @@ export interface FileStatus {
 export const folderOf = (name: string): string => name.slice(0, name.lastIndexOf('/') + 1)
 
 /**
- * Folders vanish when their last file is deleted, maybe between our making one and our moving a file into it.
+ * Folders vanish when their last file is deleted, possibly between their creation and our move of a file into
+ * it.
  */
 const FOLDER_ATTEMPTS = 20
 
@@ -55,7 +56,7 @@ export async function removeEmpty({ ask }: WebHdfs, folder: string): Promise<voi
   }
 }
 
-/** Files of a folder, and of those below it unless it is said otherwise. */
+/** Files of a folder, and of those below it by default. */
 export async function walk(hdfs: WebHdfs, folder: string, below = true): Promise<StoredObject[]> {
   const answer = await orMissing(() => hdfs.ask('GET', folder, 'LISTSTATUS'))
   if (answer === undefined) return []

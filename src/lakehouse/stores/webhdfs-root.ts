@@ -1,6 +1,6 @@
 /**
- * The calls of WebHDFS below one root, by name: those that the name node answers by itself, and those whose
- * bytes a data node takes or gives.
+ * The calls of WebHDFS below one root, by name: those that the name node answers itself, and those in which a
+ * data node receives or sends the bytes.
  */
 import { encodePath } from '../../core/table-schema.ts'
 import { retryUnreachable, callOnce, orMissing, type Body, type WebHdfsSpec } from './webhdfs-call.ts'
@@ -9,7 +9,7 @@ export interface WebHdfs {
   spec: WebHdfsSpec
   root: string
   ask(method: string, name: string, op: string, more?: Record<string, string>): Promise<Buffer>
-  /** Creates or replaces, in two steps: the name node says which data node takes the bytes. */
+  /** Creates or replaces in two steps: the name node names the data node that takes the bytes. */
   create(name: string, body: Body): Promise<void>
   open(name: string, more?: Record<string, string>): Promise<Buffer | undefined>
 }
@@ -22,7 +22,7 @@ export function openRoot(spec: WebHdfsSpec): WebHdfs {
   }
   const askOnce: WebHdfs['ask'] = (method, name, op, more) =>
     callOnce(spec, { method, url: url(name, op, more), path: `${root}/${name}`, op })
-  /** Where a data node takes or gives the bytes. */
+  /** The data node that receives or sends the bytes. */
   const placed: (...of: Parameters<WebHdfs['ask']>) => Promise<string> = async (method, name, op, more) =>
     json<{ Location: string }>(await askOnce(method, name, op, { noredirect: 'true', ...more })).Location
   return {

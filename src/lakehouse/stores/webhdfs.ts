@@ -1,7 +1,7 @@
 /**
- * HDFS by WebHDFS (Hadoop's REST API, "WebHDFS REST API"). A commit writes a temporary file and renames it:
- * the name node lets one rename onto a name through and answers the others with the boolean `false` in a good
- * answer. An exclusive create would not do: a writer that dies leaves half an entry under the name.
+ * HDFS through WebHDFS (Hadoop's REST API, "WebHDFS REST API"). A commit writes a temporary file and renames
+ * it: the name node lets one rename to a name succeed and answers the others with the boolean `false` in a
+ * regular response. An exclusive create would not do: a writer that dies leaves half an entry under the name.
  */
 import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
@@ -14,7 +14,7 @@ import { folderOf, moveWithin, removeEmpty, walk, type FileStatus } from './webh
 import { json, openRoot, type WebHdfs } from './webhdfs-root.ts'
 
 const TEMPORARY = '.tmp-'
-/** What is read at a time of a file that is fetched whole. */
+/** Bytes to read at a time of a file that is fetched whole. */
 const PART_BYTES = 8 * 1024 * 1024
 
 export function createWebHdfsStore(spec: WebHdfsSpec, staging: Staging): ObjectStore {
@@ -78,7 +78,7 @@ function localFiles(hdfs: WebHdfs, staging: Staging): LocalFiles {
   }
 }
 
-/** Temporary names of what is to be `name` begin so. */
+/** Prefix of the temporary names for `name`. */
 const uploadsOf = (name: string): string =>
   `${folderOf(name)}${TEMPORARY}${name.slice(folderOf(name).length)}.`
 const isTemporary = (name: string): boolean => name.slice(name.lastIndexOf('/') + 1).startsWith(TEMPORARY)
@@ -89,8 +89,8 @@ async function write(hdfs: WebHdfs, name: string, bytes: Uint8Array): Promise<vo
   const renamed = await orMissing(() =>
     ask('PUT', written, 'RENAME', { ...renameTo(hdfs, name), renameoptions: 'OVERWRITE' }),
   )
-  // The source is gone when the answer to the first of two attempts was lost: what lies under the name
-  // says whether it was done.
+  // The source is gone if the answer to the first of two attempts was lost. The content under the name tells
+  // whether the rename happened.
   if (renamed === undefined && (await open(name))?.equals(Buffer.from(bytes)) !== true)
     throw failure('storage_failed', {
       action: 'rename',
@@ -107,7 +107,7 @@ async function createOnce(hdfs: WebHdfs, name: string, bytes: Uint8Array): Promi
   failpoint('commit.linked')
   if (isCreated) return true
   await ask('DELETE', written, 'DELETE')
-  // Taken: by another, or by ourselves, when the answer to the first of two attempts was lost.
+  // Taken: by another writer, or by ourselves if the answer to the first of two attempts was lost.
   return (await open(name))?.equals(bytes) === true
 }
 
@@ -117,12 +117,12 @@ async function createFrom(hdfs: WebHdfs, path: string, name: string): Promise<bo
   try {
     await create(written, { path, size: (await stat(path)).size })
     const isCreated = await renameNew(hdfs, written, name)
-    // Ours when it came too late, and those of attempts that were killed here or still upload.
+    // Removes our file if it came too late, and those of attempts that were killed here or still upload.
     for (const left of await walk(hdfs, folderOf(name).slice(0, -1), false))
       if (left.name.startsWith(uploadsOf(name))) await ask('DELETE', left.name, 'DELETE')
     return isCreated
   } catch (error) {
-    // Tidied away by the one that took the name.
+    // The writer that took the name removed it.
     if ((await lookAt(hdfs, name)) !== undefined) return false
     throw error
   }
@@ -134,7 +134,7 @@ async function writeTemporary({ create }: WebHdfs, name: string, bytes: Uint8Arr
   return written
 }
 
-/** False when the name is taken. */
+/** False if the name is taken. */
 async function renameNew(hdfs: WebHdfs, written: string, name: string): Promise<boolean> {
   const answer = await hdfs.ask('PUT', written, 'RENAME', renameTo(hdfs, name))
   return json<{ boolean: boolean }>(answer).boolean
@@ -166,7 +166,7 @@ async function* inParts({ root, open }: WebHdfs, name: string, size: number): As
   }
 }
 
-/** What an engine wrote into the store by itself must be there. */
+/** Files that an engine wrote into the store itself must exist there. */
 async function upload(hdfs: WebHdfs, staging: Staging, name: string): Promise<void> {
   const size = (await staging.holds(name)) ? (await stat(staging.path(name))).size : undefined
   if (size !== undefined) await hdfs.create(name, { path: staging.path(name), size })

@@ -1,7 +1,6 @@
 /**
- * Who may see what, decided by the database again: `headrace_app` serves tenants and sees the rows of the
- * tenant that its session names, none when it names none; `headrace_service` runs the scheduler and serves
- * operators. Neither owns anything.
+ * The database checks access again: `headrace_app` serves tenants and sees only the rows of the tenant that
+ * its session names; `headrace_service` runs the scheduler and serves operators. Neither owns anything.
  */
 export const sql = String.raw`
 DO $$

@@ -1,7 +1,7 @@
 /**
- * Only topics and folders can be read all the time; what must be fetched (tables, buckets, Parquet) is read
- * when it is run, also without a schedule. The form of source-kinds.ts's isFetched in SQL. Dropping the
- * column drops its index.
+ * Only topics and folders can be read continuously. A source that must be fetched (tables, buckets, Parquet)
+ * is read when its job runs, also without a schedule. This is isFetched of source-kinds.ts in SQL. Dropping
+ * the column drops its index.
  */
 export const sql = `
 ALTER TABLE ingestion_jobs DROP COLUMN continuous;

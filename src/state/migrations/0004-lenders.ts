@@ -1,4 +1,7 @@
-/** Tenants that lend, of whom each decision must know: few, and found without a look at all the others. */
+/**
+ * Tenants that lend. Each decision needs them: they are few, and this index finds them without reading all
+ * others.
+ */
 export const sql = `
 CREATE INDEX tenants_lending ON tenants (tenant_id) WHERE policy->>'lends' = 'true';
 `

@@ -1,5 +1,5 @@
 /**
- * Webhooks of the installation: the operator's own, told of every tenant's events. No session of a tenant
+ * Webhooks of the installation, for the operator: they get the events of every tenant. No session of a tenant
  * sees them.
  */
 export const sql = `

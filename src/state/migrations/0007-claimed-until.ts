@@ -1,4 +1,7 @@
-/** Until when bookings may have been claimed, whatever the clock says since: what runs is found by it. */
+/**
+ * The latest time up to which bookings may have been claimed, even if the clock was set back since. Running
+ * executions are found by it.
+ */
 export const sql = `
 ALTER TABLE installation ADD COLUMN claimed_until timestamptz NOT NULL DEFAULT '-infinity';
 UPDATE installation

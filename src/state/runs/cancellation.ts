@@ -1,4 +1,4 @@
-/** How somebody cancels an execution: at once while it waits or is booked, by its runner when it runs. */
+/** Cancels an execution: at once while it waits or is booked, through its runner when it runs. */
 import { failure } from '../../core/errors.ts'
 import { giveBack, unbook } from '../bookings.ts'
 import { lockCapacity, type SlotSettings } from '../capacity.ts'
@@ -15,7 +15,7 @@ interface Cancellation {
   settings: SlotSettings
 }
 
-/** Throws `execution_state` when it has ended. */
+/** Throws `execution_state` if it has ended. */
 export async function cancel(tx: Tx, cancellation: Cancellation): Promise<void> {
   const { tenantId, executionId, actor } = cancellation
   const reason = JSON.stringify({ code: 'cancelled', params: { actor, job: '' } })
@@ -35,7 +35,7 @@ export async function cancel(tx: Tx, cancellation: Cancellation): Promise<void> 
   await cancelBooked(tx, row, cancellation, reason)
 }
 
-/** Takes it out of the queue; false when it is not there. */
+/** Removes it from the queue. False if it is not there. */
 async function cancelWaiting(
   tx: Tx,
   { tenantId, executionId, actor, now }: Cancellation,
@@ -84,7 +84,7 @@ async function lockExecution(tx: Tx, { tenantId, executionId }: Cancellation) {
   })
 }
 
-/** Gives back what it holds and what it has of the capacity. */
+/** Gives back its hold and its part of the capacity. */
 async function cancelBooked(
   tx: Tx,
   row: Awaited<ReturnType<typeof lockExecution>>,

@@ -1,7 +1,6 @@
 /**
- * How a runner takes executions whose time has come. A claim has a generation; whoever comes with an older
- * one (a process that slept) is refused, so that no execution is ended twice and nothing is paid or given
- * back twice.
+ * How a runner takes executions whose time has come. A claim has a generation; a process that slept and comes
+ * with an older one is refused. So no execution ends twice, and nothing is paid or given back twice.
  */
 import { sql } from 'kysely'
 import { failpoint } from '../../core/failpoint.ts'
@@ -92,7 +91,7 @@ function shareOf(runners: RunnerMachine[], runner: string): number {
   return own.cpuCores / runners.reduce((sum, machine) => sum + machine.cpuCores, 0)
 }
 
-/** What runs, found up to where anybody has ever claimed: the clock may have been set back since. */
+/** Running executions, found up to the latest time of any claim: the clock may have been set back since. */
 async function readRunning(tx: Tx, now: Date) {
   return tx
     .selectFrom('bookings as k')

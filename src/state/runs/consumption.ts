@@ -1,4 +1,4 @@
-/** What runs used, as entered for reports and bills: one row for each span of each run. */
+/** The use of runs, stored for reports and bills: one row for each span of each run. */
 import type { CpuMicros } from '../../core/service/amounts.ts'
 import type { Tx } from '../database.ts'
 import { isPaid } from '../holds.ts'
@@ -16,7 +16,7 @@ export interface Consumed extends Used {
   chargedMicros: CpuMicros
 }
 
-/** Enters a span of use; a clock that was set back meanwhile makes it an empty one. */
+/** Stores a span of use. If the clock was set back meanwhile, the span is empty. */
 export async function consume(
   tx: Tx,
   of: { job_id: string; tenant_id: string; execution_id: string; namespace: string; holds: unknown },
@@ -42,7 +42,7 @@ export async function consume(
     .execute()
 }
 
-/** All that an execution used: in earlier attempts and slots too. */
+/** The total use of an execution, including earlier attempts and slots. */
 export async function consumedBy(tx: Tx, executionId: string): Promise<Consumed> {
   const { cpu, memory, booked, charged } = await tx
     .selectFrom('resource_consumption')

@@ -1,6 +1,6 @@
 /**
- * How a run ends, whatever its outcome: what it used is settled, its capacity given back, and its outcome
- * entered, in one transaction.
+ * Ends a run, whatever its outcome: one transaction settles its use, gives back its capacity and stores its
+ * outcome.
  */
 import { sql } from 'kysely'
 import { thousandths, vcpuHours, type CpuMicros } from '../../core/service/amounts.ts'
@@ -22,20 +22,20 @@ export interface Ending {
   executionId: string
   generation: bigint
   outcome: 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'requeued'
-  /** Since the last time it was entered. */
+  /** Use since the last record. */
   used: Used
   reason?: ServiceReason
   errorMessage?: string
   receipt: Record<string, unknown>
-  /** Where the job goes on: entered with the success or not at all. */
+  /** Where the job continues: stored with a success, or not at all. */
   cursor?: unknown
-  /** When a requeued one may be tried again. */
+  /** When a requeued execution may be tried again. */
   tryAfter?: Date
-  /** Whether it kept its promise, where that is not its run time. */
+  /** Whether it kept its promise, if that is not about its run time. */
   slaMet?: boolean
 }
 
-/** Ends a run. Throws `lease_lost` when it is not this run any more. */
+/** Ends a run. Throws `lease_lost` if it is another run by now. */
 export async function finish(
   tx: Tx,
   ending: Ending,
@@ -112,7 +112,7 @@ const RUN = [
   'j.namespace as home',
 ] as const
 
-/** The run with its job's promise, locked. Throws `lease_lost` when it is another run by now. */
+/** The run with its job's promise, locked. Throws `lease_lost` if it is another run by now. */
 async function lockRun(tx: Tx, { executionId, generation }: Ending) {
   const run = await tx
     .selectFrom('job_executions as x')
@@ -132,14 +132,14 @@ async function lockRun(tx: Tx, { executionId, generation }: Ending) {
 
 type Run = Awaited<ReturnType<typeof lockRun>>
 
-/** Returns what the run's hold and its tenant's balance did not cover. */
+/** Returns the use that neither the run's hold nor its tenant's balance covered. */
 async function settleRun(tx: Tx, run: Run, charged: CpuMicros, at: Date): Promise<CpuMicros> {
   if (!isPaid(run)) return 0n
   const { tenant_id: tenantId, execution_id: executionId } = run
   return settle(tx, { tenantId, executionId, holds: holdsOf(run.holds), used: charged, at })
 }
 
-/** Who asked it to end while it failed for a moment is not asked again by another attempt. */
+/** A request to end it, made while it failed temporarily, must not be repeated to another attempt. */
 function outcomeOf(run: Run, ending: Ending): Pick<Ending, 'outcome' | 'reason'> {
   if (ending.outcome !== 'requeued' || !run.cancel_requested)
     return { outcome: ending.outcome, reason: ending.reason }
@@ -149,7 +149,7 @@ function outcomeOf(run: Run, ending: Ending): Pick<Ending, 'outcome' | 'reason'>
   }
 }
 
-/** What is true of no run that has ended. */
+/** Fields that only a running execution has, cleared. */
 const NOT_RUNNING = {
   holds: JSON.stringify([]),
   lease_until: null,
@@ -158,7 +158,7 @@ const NOT_RUNNING = {
   recalled: false,
 }
 
-/** Back to the queue of its job's own namespace. Its window begins anew: what was lost was not its fault. */
+/** Back to the queue of its job's own namespace. Its window starts again: the loss was not its fault. */
 function anotherAttempt(run: Run, now: Date) {
   return {
     status: 'scheduled',
@@ -197,7 +197,7 @@ function resourceUsed({ cpuMicros, memoryGbSeconds, bookedMicros, chargedMicros 
   }
 }
 
-/** A success moves the job's cursor and forgets its failures; a failure counts. */
+/** A success moves the cursor of the job and clears its failures. A failure counts. */
 async function tellJob(tx: Tx, jobId: string, ending: Ending): Promise<void> {
   if (ending.outcome === 'succeeded')
     await tx

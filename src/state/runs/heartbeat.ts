@@ -1,10 +1,10 @@
-/** How a runner says that its runs live, and learns which of them must stop. */
+/** How a runner reports that its runs live, and learns which ones must stop. */
 import { sql } from 'kysely'
 import type { Tx } from '../database.ts'
 
 /**
- * Why a runner must end a run: its tenant cancelled it, the owner of its units wants them back, or it is not
- * this runner's any more.
+ * Why a runner must end a run: its tenant cancelled it, the owner of its units recalls them, or it belongs to
+ * another runner.
  */
 export type StopAsked = 'cancelled' | 'recalled' | 'lost'
 
@@ -14,7 +14,7 @@ interface Renewed {
   recalled: boolean
 }
 
-/** Renews leases and keeps what was measured; returns those that must stop. */
+/** Renews leases and stores measurements. Returns the runs that must stop. */
 export async function heartbeat(
   tx: Tx,
   {

@@ -1,4 +1,4 @@
-/** What a run that goes on holds: a stream slot by slot, another one when it outruns its estimate. */
+/** Holds of a run that continues: a stream's slot by slot, another run's if it exceeds its estimate. */
 import { vcpuHours, type CpuMicros } from '../../core/service/amounts.ts'
 import type { Tx } from '../database.ts'
 import { record } from '../events.ts'
@@ -7,19 +7,19 @@ import { availableTo, extend, settle } from '../settlement.ts'
 import { consume, type Used } from './consumption.ts'
 
 export interface Rolled {
-  /** Held for what comes; less than asked for when no more is left. */
+  /** Held for the next slot. Less than requested if no more is left. */
   held: CpuMicros
-  /** What could be held for yet another time. */
+  /** What could still be held for a further slot. */
   left: CpuMicros
-  /** Give it the next time as `last`. */
+  /** Pass it as `last` the next time. */
   at: Date
 }
 
 /**
- * A stream's hold moves on: what it used since the last time is settled and entered, the rest of that hold
- * goes back, and the next slot is held. Undefined when the run is not this one any more. Where nothing is
- * paid by the hour, only use is entered. A second try of the same roll, whose first answer was lost, is known
- * by `last`: nothing is entered again.
+ * Moves the hold of a stream on: settles and stores the use since the last time, returns the rest of that
+ * hold, and holds the next slot. Undefined if it is another run by now. If it is not paid by the hour, only
+ * use is stored. `last` identifies a repetition of the same roll, whose first answer was lost: then nothing
+ * is stored again.
  */
 export async function roll(
   tx: Tx,
@@ -46,8 +46,7 @@ export async function roll(
   if (paid) await settle(tx, { tenantId, executionId, holds, used: used.bookedMicros, at: now })
   const next = paid ? await extend(tx, { tenantId, executionId, amount: ahead, at: now }) : []
   await consume(tx, run, used, { from: run.rolled_at ?? run.actual_start_time ?? now, until: now })
-  // What was measured until now is entered: a runner that dies before its next heartbeat must not be charged
-  // for it again.
+  // The use so far is stored: a runner that dies before its next heartbeat must not be charged for it again.
   await tx
     .updateTable('job_executions')
     .set({ holds: holdsText(next), rolled_at: now, progress: null })
@@ -60,7 +59,7 @@ export async function roll(
   return rolled
 }
 
-/** Holds more for a run that outruns its estimate. Returns whether anything could be had. */
+/** Holds more for a run that exceeds its estimate. Returns whether anything was available. */
 export async function extendHold(
   tx: Tx,
   {

@@ -1,10 +1,10 @@
-/** Runs whose runner fell silent: told by their leases, ended as the runner would have ended them. */
+/** Runs whose runner fell silent: found by their leases, and ended as the runner would have ended them. */
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import type { SlotSettings } from '../capacity.ts'
 import type { Db, Tx } from '../database.ts'
 import { finish, type Ending } from './ending.ts'
 
-/** What is running and the end of its lease, as it stands now. */
+/** The running executions and the present ends of their leases. */
 export async function leasesOf(
   db: Db,
 ): Promise<{ execution_id: string; generation: bigint; lease_until: Date }[]> {
@@ -18,9 +18,9 @@ export async function leasesOf(
 }
 
 /**
- * Ends a run that its runner lost, told by its lease: what it held goes back, and it is tried again, three
- * times at most. False for one that was renewed meanwhile. One a transaction: an end takes lots before the
- * capacity, and a second end would take lots after it.
+ * Ends a run that its runner lost, by its lease: its hold goes back, and it is tried again, at most three
+ * times. False if the lease was renewed meanwhile. One per transaction: an end locks lots before the
+ * capacity, and a second end would lock lots after it.
  */
 export async function reap(
   tx: Tx,
@@ -54,7 +54,7 @@ export async function reap(
   return true
 }
 
-/** The run, locked, unless somebody else holds it or its lease is another one by now. */
+/** The run, locked, unless another transaction holds it or its lease is another one by now. */
 async function lockSilent(tx: Tx, silent: { execution_id: string; lease_until: Date }) {
   const run = await tx
     .selectFrom('job_executions')

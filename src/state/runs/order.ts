@@ -1,7 +1,7 @@
 /** What a runner must know of an execution that it has claimed. */
 import type { Db } from '../database.ts'
 
-/** The job as it is now, with its tenant's policy. */
+/** The present job, with its tenant's policy. */
 export async function jobToRun(db: Db, jobId: string) {
   return db
     .selectFrom('ingestion_jobs as j')
@@ -19,7 +19,7 @@ export async function jobToRun(db: Db, jobId: string) {
     .executeTakeFirstOrThrow()
 }
 
-/** What is held for an execution, and how long it is estimated to run. */
+/** The hold of an execution, and its estimated run time. */
 export async function bookedFor(db: Db, executionId: string) {
   return db
     .selectFrom('job_executions')
