@@ -81,7 +81,8 @@ export const COMPLEXITY = { low: 0.8, medium: 1, high: 1.5 } as const
 export type Complexity = keyof typeof COMPLEXITY
 
 export const DEFAULT_VOLUME_GB = 10
-const FLOORS = { cpuCores: 1, memoryGb: 2, minutes: 5 }
+/** The least that is booked, whoever says how much: the model, the rule, or both. */
+export const FLOORS = { cpuCores: 1, memoryGb: 2, minutes: 5 }
 /** How far an answer by rule is trusted (the sources' figure). */
 export const RULE_CONFIDENCE = 0.6
 
@@ -98,23 +99,40 @@ export function sourceType(text: string): SourceType {
   return text as SourceType
 }
 
+/** What a job needs, before it is rounded up to what can be booked. */
+export interface Need {
+  cores: number
+  memoryGb: number
+  minutes: number
+}
+
 /** `speed`: of this machine against the one that the measured rows come from; 2 is twice as quick. */
+export function needByRule(type: SourceType, volumeGb: number, complexity: Complexity, speed = 1): Need {
+  const rule = RULES[type]
+  const factor = COMPLEXITY[complexity] / (rule.measured ? speed : 1)
+  return {
+    cores: rule.baseCpu + rule.cpuPerGb * volumeGb,
+    memoryGb: rule.baseMemoryGb + rule.memoryPerGb * volumeGb,
+    minutes: (rule.baseMinutes + rule.minutesPerGb * volumeGb) * factor,
+  }
+}
+
+/** What is booked for a need: whole numbers, rounded up, and never below the floors. */
+export function booked({ cores, memoryGb, minutes }: Need): Resources {
+  return {
+    cpu_cores: Math.max(FLOORS.cpuCores, ceil(cores)),
+    memory_gb: Math.max(FLOORS.memoryGb, ceil(memoryGb)),
+    runtime_minutes: Math.max(FLOORS.minutes, ceil(minutes)),
+  }
+}
+
 export function estimateByRule(
   type: SourceType,
   volumeGb: number,
   complexity: Complexity,
   speed = 1,
 ): Resources {
-  const rule = RULES[type]
-  const factor = COMPLEXITY[complexity] / (rule.measured ? speed : 1)
-  return {
-    cpu_cores: Math.max(FLOORS.cpuCores, ceil(rule.baseCpu + rule.cpuPerGb * volumeGb)),
-    memory_gb: Math.max(FLOORS.memoryGb, ceil(rule.baseMemoryGb + rule.memoryPerGb * volumeGb)),
-    runtime_minutes: Math.max(
-      FLOORS.minutes,
-      ceil((rule.baseMinutes + rule.minutesPerGb * volumeGb) * factor),
-    ),
-  }
+  return booked(needByRule(type, volumeGb, complexity, speed))
 }
 
 /** Rounded up, but not for what floating point adds: 2 + 0.1 * 100 is 12, not 12.000000000000002. */

@@ -1,7 +1,9 @@
 /** Runs of before, as the models of how long jobs take learn from them. */
 import { sql, type RawBuilder } from 'kysely'
 import { DRAFT } from '../core/service/namespaces.ts'
-import { MOST_RUNS, type PastRun } from '../learning/estimate.ts'
+import { MOST_OF_TENANT, MOST_TENANTS, type TenantRun } from '../learning/correction.ts'
+import { MOST_RUNS } from '../learning/model.ts'
+import type { PastRun } from '../learning/past-run.ts'
 import type { SourceType } from '../learning/rules.ts'
 import type { Db } from './database.ts'
 
@@ -36,8 +38,28 @@ const COMPLEXITY = sql`
     ELSE 'medium'
   END`
 
-/** How many runs of a source can be learned from; 1,000 when there are more. */
-export async function countPastRuns(db: Db, source: SourceType): Promise<number> {
+/** Tenants `t`, those alone with runs to learn from. Of a suspended or deleted tenant nothing is learned. */
+const learnedTenants = (source: SourceType): RawBuilder<unknown> => sql`
+  SELECT t.tenant_id
+  FROM tenants t
+  WHERE t.status = 'active'
+    AND EXISTS (
+      SELECT 1
+      FROM ingestion_jobs j
+      JOIN job_executions x USING (job_id)
+      WHERE j.tenant_id = t.tenant_id
+        AND ${isLearnable(source)}
+    )
+  ORDER BY t.tenant_id
+  LIMIT ${MOST_TENANTS}`
+
+/** How many runs of a source can be learned from, of a tenant or of all; 1,000 when there are more. */
+export async function countPastRuns(
+  db: Db,
+  source: SourceType,
+  tenantId: string | undefined,
+): Promise<number> {
+  const ofTenant = tenantId === undefined ? sql`` : sql`AND x.tenant_id = ${tenantId}`
   const { rows } = await sql<{ runs: number }>`
     SELECT count(*)::int AS runs
     FROM (
@@ -45,6 +67,7 @@ export async function countPastRuns(db: Db, source: SourceType): Promise<number>
       FROM job_executions x
       JOIN ingestion_jobs j USING (job_id)
       WHERE ${isLearnable(source)}
+        ${ofTenant}
       LIMIT ${MOST_RUNS}
     ) newest
   `.execute(db)
@@ -52,54 +75,119 @@ export async function countPastRuns(db: Db, source: SourceType): Promise<number>
 }
 
 interface PastRunRow {
+  execution_id: string
+  tenant_id: string
   job_id: string
+  ended: Date
   gb: number
   tables: number
   complexity: PastRun['complexity']
   latency: number
   minutes: number
+  booked: number
   cpu: number
   memory: number
 }
 
-/** The newest runs of a source, oldest first, each with what was known of its job when it ran. */
-export async function readPastRuns(db: Db, source: SourceType): Promise<PastRun[]> {
+/** Of a run `x` of a job `j`. */
+const PAST_RUN = sql`
+  x.execution_id,
+  x.tenant_id,
+  x.job_id,
+  x.actual_end_time AS ended,
+  ${GIGABYTES} AS gb,
+  ${TABLES} AS tables,
+  ${COMPLEXITY} AS complexity,
+  ${STARTUP_MS} AS latency,
+  ${MINUTES} AS minutes,
+  x.estimated_minutes AS booked,
+  (x.resource_used->>'cpu_seconds')::float8 / greatest(${SECONDS}, 0.1) AS cpu,
+  coalesce((x.receipt->>'peak_memory_mib')::float8 / 1024, 1) AS memory`
+
+/** A tenant's newest runs of a source, oldest first, each with what was known of its job when it ran. */
+export async function readPastRuns(db: Db, source: SourceType, tenantId: string): Promise<PastRun[]> {
   const { rows } = await sql<PastRunRow>`
-    SELECT *
-    FROM (
-      SELECT
-        x.job_id,
-        x.actual_end_time,
-        ${GIGABYTES} AS gb,
-        ${TABLES} AS tables,
-        ${COMPLEXITY} AS complexity,
-        ${STARTUP_MS} AS latency,
-        ${MINUTES} AS minutes,
-        (x.resource_used->>'cpu_seconds')::float8 / greatest(${SECONDS}, 0.1) AS cpu,
-        coalesce((x.receipt->>'peak_memory_mib')::float8 / 1024, 1) AS memory
+    SELECT ${PAST_RUN}
+    FROM job_executions x
+    JOIN ingestion_jobs j USING (job_id)
+    WHERE x.tenant_id = ${tenantId}
+      AND ${isLearnable(source)}
+    ORDER BY x.created_at DESC
+    LIMIT ${MOST_RUNS}
+  `.execute(db)
+  return pastRuns(rows)
+}
+
+/** The newest runs of all tenants, an equal number of each, as far as each has them. */
+export async function readEvenRuns(db: Db, source: SourceType): Promise<PastRun[]> {
+  const { rows } = await sql<PastRunRow>`
+    WITH learned AS (${learnedTenants(source)})
+    SELECT own.*
+    FROM learned,
+    LATERAL (
+      SELECT ${PAST_RUN}
       FROM job_executions x
       JOIN ingestion_jobs j USING (job_id)
-      WHERE ${isLearnable(source)}
-      ORDER BY x.actual_end_time DESC
-      LIMIT ${MOST_RUNS}
-    ) newest
-    ORDER BY actual_end_time
+      WHERE x.tenant_id = learned.tenant_id
+        AND ${isLearnable(source)}
+      ORDER BY x.created_at DESC
+      LIMIT (SELECT greatest(1, ${MOST_RUNS} / count(*)) FROM learned)
+    ) own
   `.execute(db)
+  return pastRuns(rows)
+}
+
+/** A few of the newest runs of each tenant, the oldest first. */
+export async function readTenantRuns(db: Db, source: SourceType): Promise<TenantRun[]> {
+  const { rows } = await sql<Pick<PastRunRow, 'tenant_id' | 'gb' | 'complexity' | 'minutes'>>`
+    WITH learned AS (${learnedTenants(source)})
+    SELECT own.*
+    FROM learned,
+    LATERAL (
+      SELECT x.tenant_id, x.created_at, ${GIGABYTES} AS gb, ${COMPLEXITY} AS complexity, ${MINUTES} AS minutes
+      FROM job_executions x
+      JOIN ingestion_jobs j USING (job_id)
+      WHERE x.tenant_id = learned.tenant_id
+        AND ${isLearnable(source)}
+      ORDER BY x.created_at DESC
+      LIMIT ${MOST_OF_TENANT}
+    ) own
+    ORDER BY own.created_at
+  `.execute(db)
+  return rows.map((row) => ({
+    tenantId: row.tenant_id,
+    dataVolumeGb: row.gb,
+    complexity: row.complexity,
+    runtimeMinutes: row.minutes,
+  }))
+}
+
+/** Each with the minutes a GB of the runs of its job that ended before it, as far as they are among these. */
+function pastRuns(rows: PastRunRow[]): PastRun[] {
   const seen = new Map<string, { sum: number; count: number }>()
-  return rows.map((row): PastRun => {
-    const before = seen.get(row.job_id)
-    seen.set(row.job_id, { sum: (before?.sum ?? 0) + row.minutes / row.gb, count: (before?.count ?? 0) + 1 })
-    return {
-      dataVolumeGb: row.gb,
-      tableCount: row.tables,
-      complexity: row.complexity,
-      connectionLatencyMs: row.latency,
-      similarMinutesPerGb: before === undefined ? undefined : before.sum / before.count,
-      runtimeMinutes: row.minutes,
-      cpuCores: row.cpu,
-      memoryGb: row.memory,
-    }
-  })
+  return rows
+    .toSorted((a, b) => a.ended.getTime() - b.ended.getTime())
+    .map((row): PastRun => {
+      const before = seen.get(row.job_id)
+      seen.set(row.job_id, {
+        sum: (before?.sum ?? 0) + row.minutes / row.gb,
+        count: (before?.count ?? 0) + 1,
+      })
+      return {
+        tenantId: row.tenant_id,
+        executionId: row.execution_id,
+        endedMs: row.ended.getTime(),
+        dataVolumeGb: row.gb,
+        tableCount: row.tables,
+        complexity: row.complexity,
+        connectionLatencyMs: row.latency,
+        similarMinutesPerGb: before === undefined ? undefined : before.sum / before.count,
+        runtimeMinutes: row.minutes,
+        bookedMinutes: row.booked,
+        cpuCores: row.cpu,
+        memoryGb: row.memory,
+      }
+    })
 }
 
 /**

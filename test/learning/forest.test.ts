@@ -1,0 +1,34 @@
+/** The forest: the same chance grows the same, and what a tree saw it does not judge. */
+import { expect, test } from 'vitest'
+import { growForest } from '../../src/learning/forest.ts'
+import { createChance } from '../support/chance.ts'
+
+const samples = Array.from({ length: 60 }, (_, i) => ({ x: [i % 7, i], y: i * 2 }))
+
+test('targets that are all equal are predicted so; the same chance grows the same forest', () => {
+  const equal = growForest(
+    samples.map((one) => ({ ...one, y: 5 })),
+    { chance: createChance(1) },
+  )
+  expect(equal.predict([3, 30])).toEqual({ median: 5, low: 5, high: 5 })
+  const grow = () => growForest(samples, { chance: createChance(1) }).predict([3, 30])
+  expect(grow()).toEqual(grow())
+})
+
+test('it follows a line, with low and high around the middle', () => {
+  const forest = growForest(samples, { chance: createChance(1) })
+  for (const [, i] of samples.map((one) => one.x).filter(([, at]) => at > 8 && at < 52)) {
+    const { low, median, high } = forest.predict([i % 7, i])
+    expect(low <= median && median <= high).toBe(true)
+    expect(Math.abs(median - i * 2)).toBeLessThan(12)
+  }
+})
+
+test('a row is judged by trees that did not see it: an odd one out is not known to them', () => {
+  const odd = samples.map((one, i) => (i === 30 ? { ...one, y: 10_000 } : one))
+  const forest = growForest(odd, { chance: createChance(1), minLeaf: 1 })
+  expect(forest.predict(odd[30].x).high).toBe(10_000)
+  expect(forest.predict(odd[30].x, 30).high).toBeLessThan(200)
+  const lone = growForest(odd, { chance: () => 0.5, trees: 1 })
+  expect(lone.predict(odd[30].x, 30).median).toBeNaN()
+})
