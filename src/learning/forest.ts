@@ -1,8 +1,8 @@
 /**
  * A quantile random forest (Meinshausen 2006) for regression: trees on bootstrap samples whose leaves keep
  * their targets, so that a prediction is a distribution. Each tree knows which rows it did not see: what those
- * trees say of a row is its honest prediction (out of bag). Trees lie in flat arrays: 1,000 rows are half a
- * megabyte.
+ * trees say of a row is its honest prediction (out of bag). Trees lie in flat arrays: 1,000 rows are 0.8
+ * megabytes.
  */
 
 export interface Sample {
@@ -31,16 +31,15 @@ export interface ForestOptions {
   chance: () => number
 }
 
-/** Rows and ranks are packed into one number of 32 bits to be sorted. */
+/** A rank and a row are packed into one number of 32 bits to be sorted. */
 const MOST_ROWS = 65_536
 
-/** Grows a forest. At least ten samples, at most 65,536; constant features do no harm. */
+/** Grows a forest. At least ten samples, fewer than 65,536; constant features do no harm. */
 export function growForest(
   samples: Sample[],
   { trees = 80, minLeaf = 4, coverage = 0.8, chance }: ForestOptions,
 ): Forest {
-  const growth = createGrowth(samples, minLeaf, chance)
-  const grown = Array.from({ length: trees }, () => growTree(growth))
+  const grown = growTrees(createGrowth(samples, minLeaf, chance), trees)
   const targets = samples.map((one) => one.y).toSorted((a, b) => a - b)
   const weights = new Float64Array(samples.length)
   const tail = (1 - coverage) / 2
@@ -60,10 +59,10 @@ export function growForest(
 
 /** Inner nodes: where x[feature] is at most `at`, the left. Leaves: feature -1, and ranks from left to right. */
 interface Tree {
-  feature: Int16Array
+  feature: Int8Array
   at: Float64Array
-  left: Int32Array
-  right: Int32Array
+  left: Uint16Array
+  right: Uint16Array
   /** Ranks of the targets of the rows, leaf by leaf. */
   ranks: Uint16Array
   seen: Uint8Array
@@ -96,6 +95,10 @@ function ranksOf(values: number[]): Uint16Array {
   return Uint16Array.from(values, (value) => distinct.get(value) as number)
 }
 
+/** In a function of its own, so that a forest does not keep what it grew from. */
+const growTrees = (growth: Growth, trees: number): Tree[] =>
+  Array.from({ length: trees }, () => growTree(growth))
+
 interface Nodes {
   feature: number[]
   at: number[]
@@ -114,10 +117,10 @@ function growTree(growth: Growth): Tree {
   const nodes: Nodes = { feature: [], at: [], left: [], right: [] }
   growNode(growth, nodes, { rows, from: 0, to: length })
   return {
-    feature: Int16Array.from(nodes.feature),
+    feature: Int8Array.from(nodes.feature),
     at: Float64Array.from(nodes.at),
-    left: Int32Array.from(nodes.left),
-    right: Int32Array.from(nodes.right),
+    left: Uint16Array.from(nodes.left),
+    right: Uint16Array.from(nodes.right),
     ranks: rows.map((row) => growth.targetRanks[row]),
     seen,
   }

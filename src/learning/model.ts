@@ -33,7 +33,7 @@ import { COMPLEXITY, needByRule, type Need, type SourceType } from './rules.ts'
 export const LEAST_RUNS = 50
 /** The newest so many are learned from: machines and sources change, and learning stays below a second. */
 export const MOST_RUNS = 1_000
-/** Runs that are predicted unseen, of each target: minutes have a track record, the others a margin only. */
+/** Runs that are predicted unseen, the newest: minutes have a track record, the others a margin only. */
 const MOST_JUDGED = { minutes: 600, others: 100 }
 const COVERAGE = 0.8
 
@@ -73,7 +73,7 @@ interface Grown {
   forest: Forest
   /** How much wider (or narrower, when negative) intervals must be, as a logarithm. */
   margin: number
-  /** The newest, and others evenly, as the trees that did not see them predict them. */
+  /** The newest, as the trees that did not see them predict them. */
   unseen: Unseen[]
 }
 
@@ -131,9 +131,8 @@ function growOf(
   // Logarithms: what counts is by which factor an estimate is wrong.
   const samples = runs.map((run) => ({ x: vectorOf(run), y: Math.log(Math.max(1e-3, target(run))) }))
   const forest = growForest(samples, { chance, coverage: COVERAGE })
-  const step = Math.ceil(runs.length / judged)
   const unseen: Unseen[] = []
-  for (let row = (runs.length - 1) % step; row < runs.length; row += step) {
+  for (let row = Math.max(0, runs.length - judged); row < runs.length; row += 1) {
     const predicted = climb(forest, ladder, pointOf(runs[row]), row)
     if (Number.isFinite(predicted.median)) unseen.push({ row, actual: samples[row].y, predicted })
   }

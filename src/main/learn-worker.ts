@@ -9,7 +9,7 @@ import { estimate } from '../learning/estimate.ts'
 import { LEAST_RUNS, learn, type Model } from '../learning/model.ts'
 import type { SourceType } from '../learning/rules.ts'
 
-/** At most two megabytes each. */
+/** At most 2.5 megabytes each. */
 const MOST_MODELS = 32
 /** By key, the one that was asked last at the end. */
 const models = new Map<string, Model>()

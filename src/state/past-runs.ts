@@ -38,6 +38,14 @@ const COMPLEXITY = sql`
     ELSE 'medium'
   END`
 
+/**
+ * Runs `x` of jobs `j` of a tenant. Both are named: from one, a planner without statistics scanned the jobs of
+ * all tenants once for each tenant (58 s for 1,000 tenants, instead of 0.6 s).
+ */
+const isOf = (tenantId: string | RawBuilder<unknown>): RawBuilder<boolean> => sql<boolean>`
+  x.tenant_id = ${tenantId}
+  AND j.tenant_id = ${tenantId}`
+
 /** Tenants `t`, those alone with runs to learn from. Of a suspended or deleted tenant nothing is learned. */
 const learnedTenants = (source: SourceType): RawBuilder<unknown> => sql`
   SELECT t.tenant_id
@@ -59,7 +67,7 @@ export async function countPastRuns(
   source: SourceType,
   tenantId: string | undefined,
 ): Promise<number> {
-  const ofTenant = tenantId === undefined ? sql`` : sql`AND x.tenant_id = ${tenantId}`
+  const ofTenant = tenantId === undefined ? sql`` : sql`AND ${isOf(tenantId)}`
   const { rows } = await sql<{ runs: number }>`
     SELECT count(*)::int AS runs
     FROM (
@@ -110,7 +118,7 @@ export async function readPastRuns(db: Db, source: SourceType, tenantId: string)
     SELECT ${PAST_RUN}
     FROM job_executions x
     JOIN ingestion_jobs j USING (job_id)
-    WHERE x.tenant_id = ${tenantId}
+    WHERE ${isOf(tenantId)}
       AND ${isLearnable(source)}
     ORDER BY x.created_at DESC
     LIMIT ${MOST_RUNS}
@@ -128,7 +136,7 @@ export async function readEvenRuns(db: Db, source: SourceType): Promise<PastRun[
       SELECT ${PAST_RUN}
       FROM job_executions x
       JOIN ingestion_jobs j USING (job_id)
-      WHERE x.tenant_id = learned.tenant_id
+      WHERE ${isOf(sql.ref('learned.tenant_id'))}
         AND ${isLearnable(source)}
       ORDER BY x.created_at DESC
       LIMIT (SELECT greatest(1, ${MOST_RUNS} / count(*)) FROM learned)
@@ -147,7 +155,7 @@ export async function readTenantRuns(db: Db, source: SourceType): Promise<Tenant
       SELECT x.tenant_id, x.created_at, ${GIGABYTES} AS gb, ${COMPLEXITY} AS complexity, ${MINUTES} AS minutes
       FROM job_executions x
       JOIN ingestion_jobs j USING (job_id)
-      WHERE x.tenant_id = learned.tenant_id
+      WHERE ${isOf(sql.ref('learned.tenant_id'))}
         AND ${isLearnable(source)}
       ORDER BY x.created_at DESC
       LIMIT ${MOST_OF_TENANT}

@@ -139,7 +139,7 @@ test.each(Object.keys(MODELS))(
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   },
 )

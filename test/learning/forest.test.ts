@@ -32,3 +32,12 @@ test('a row is judged by trees that did not see it: an odd one out is not known 
   const lone = growForest(odd, { chance: () => 0.5, trees: 1 })
   expect(lone.predict(odd[30].x, 30).median).toBeNaN()
 })
+
+test('features that are the same in all rows do not take the place of those that vary', () => {
+  const wide = samples.map(({ x, y }) => ({ x: [1, 2, 3, x[1], 4, 5, 6], y }))
+  const forest = growForest(wide, { chance: createChance(1) })
+  for (const i of [10, 30, 50]) {
+    const { low, high } = forest.predict([1, 2, 3, i, 4, 5, 6])
+    expect(high - low).toBeLessThan(30)
+  }
+})

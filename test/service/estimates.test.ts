@@ -97,10 +97,10 @@ async function addHistory(tenant: Tenant, host: string, minutesPerGb: number): P
 /** The estimate of a MySQL job, for 10 GB, of the source at a host if one is given. */
 async function estimateFor(
   token: string,
-  { host, gb = 10 }: { host?: string; gb?: number } = {},
+  { host, gb = 10, on = service }: { host?: string; gb?: number; on?: TestService } = {},
 ): Promise<Estimation> {
   const source = host === undefined ? {} : { source_config: { host, database: 'd', table: 't' } }
-  const { body } = await service.call<Estimation>('POST', '/estimation/calculate', {
+  const { body } = await on.call<Estimation>('POST', '/estimation/calculate', {
     token,
     body: { source_type: 'mysql', ...source, data_volume_gb: gb },
   })
@@ -212,6 +212,20 @@ test('the CLI shows an estimate and a track record, as tables and as JSON', asyn
     { items: [{ own: { learned_runs: 120 } }] },
   ])
   expect(await ask('table', '--source', 'kafka', '--track-record')).toEqual([[]])
+})
+
+test('runs of a hostile tenant, fast or slow, change no answer of a tenant with a model, and nothing of its range', async () => {
+  const ask = (on: TestService): Promise<Estimation[]> =>
+    Promise.all([0.001, 1, 10, 19, 25, 10_000].map((gb) => estimateFor(history.viewer, { gb, on })))
+  const before = await ask(service)
+  const hostile = await service.tenant('hostile')
+  await addHistory(hostile, 'h', 0.001)
+  await addHistory(hostile, 'slow', 1_000)
+  // Another process on the same database learns anew.
+  const other = await testService({ url: service.url })
+  expect(await ask(other)).toEqual(before)
+  expect((await estimateFor(hostile.viewer, { on: other })).explanation.by).toBe('model')
+  await other.close()
 })
 
 test("a tenant without runs is told the rule with what many tenants' runs correct in it; of the suspended nothing counts", async () => {
