@@ -20,6 +20,7 @@ import { addMetrics } from './metrics.ts'
 import { answerProblem, problemOf } from './problems.ts'
 import { addReference } from './reference.ts'
 import { PREFIX, type Route } from './route.ts'
+import { ESTIMATION_ROUTES } from './routes/estimation.ts'
 import { JOB_ROUTES } from './routes/jobs.ts'
 import { PURCHASE_ROUTES } from './routes/purchases.ts'
 import { SERVICE_ROUTES } from './routes/service.ts'
@@ -28,7 +29,13 @@ import { Problem } from '../control/schemas/fields.ts'
 import { createStrangers } from './strangers.ts'
 
 /** All routes that are data. Other routes are added below, each by the file that answers it. */
-export const ROUTES: Route[] = [...SERVICE_ROUTES, ...TENANT_ROUTES, ...PURCHASE_ROUTES, ...JOB_ROUTES]
+export const ROUTES: Route[] = [
+  ...SERVICE_ROUTES,
+  ...TENANT_ROUTES,
+  ...PURCHASE_ROUTES,
+  ...ESTIMATION_ROUTES,
+  ...JOB_ROUTES,
+]
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -13,6 +13,8 @@ export interface ServiceMetrics {
   cycle(seconds: number, booked: number): void
   ended(outcome: string, code: string | undefined): void
   failed(loop: 'scheduler' | 'runner'): void
+  /** An estimate was given; `reason`: why the rule gave it. */
+  estimated(source: string, by: 'model' | 'rule', reason: string | undefined): void
 }
 
 export function createServiceMetrics(db: Db, now: () => Date): ServiceMetrics {
@@ -45,6 +47,12 @@ export function createServiceMetrics(db: Db, now: () => Date): ServiceMetrics {
     labelNames: ['loop'],
     registers,
   })
+  const estimates = new Counter({
+    name: 'headrace_estimates_total',
+    help: 'Estimates by source type, by who answered, and by why the rule did',
+    labelNames: ['source', 'by', 'reason'],
+    registers,
+  })
   for (const gauge of ASKED) addAsked(registry, db, now, gauge)
   return {
     text: async () => ({ type: registry.contentType, text: await registry.metrics() }),
@@ -55,6 +63,7 @@ export function createServiceMetrics(db: Db, now: () => Date): ServiceMetrics {
     },
     ended: (outcome, code) => ends.inc({ outcome, reason: code ?? '' }),
     failed: (loop) => failures.inc({ loop }),
+    estimated: (source, by, reason) => estimates.inc({ source, by, reason: reason ?? '' }),
   }
 }
 

@@ -14,11 +14,10 @@ import type {
   SlotQuery,
 } from './schemas/capacity.ts'
 import type { Event, Webhook, WebhookRequest } from './schemas/events.ts'
+import type { Estimation, EstimationRequest, TrackRecord } from './schemas/estimation.ts'
 import type { Execution, ExecutionQuery, Quote, Why } from './schemas/executions.ts'
 import type {
   Demotion,
-  Estimation,
-  EstimationRequest,
   Evaluation,
   Job,
   JobChange,
@@ -117,6 +116,8 @@ export interface Service {
 
   /** `tenantId`: the tenant whose runs of the same source count; empty for an operator. */
   estimate(tenantId: string, body: EstimationRequest): Promise<Estimation>
+  /** How right estimates were, of one source type or of each that has runs. Empty for an operator: of all. */
+  trackRecords(tenantId: string, sourceType?: string): Promise<TrackRecord[]>
   slots(query: SlotQuery): Promise<Listed<Slot>>
   metrics(tenantId: string): Promise<Metrics>
   /** What the installation offers, with its overcommit. */

@@ -1,114 +1,101 @@
 /**
- * Estimates from this installation's own runs: one model per source type, with an interval and its track
- * record. Until there are enough runs, the rule answers.
+ * What a job will need: by the model of whoever asks, where that has seen such jobs and predicts them at least
+ * as well as the rule; by rule elsewhere. Only who has no model is told what other tenants' runs correct in
+ * the rule (correction.ts): nothing that others do reaches an answer with a model.
+ *
+ * An answer never falls when a job grows. The model climbs by itself (ladder.ts), and so does the rule. Where
+ * the rule answers, its answer is held between what the model says of the nearest smaller and the nearest
+ * greater job that it speaks of. The greater of two that climb climbs, and so does the lesser: all of it does.
+ *
+ * Floors are of what is booked. The interval is of the run time, and may lie below them.
  */
-import { growForest, type Forest, type Prediction } from './forest.ts'
-import {
-  COMPLEXITY,
-  RULE_CONFIDENCE,
-  estimateByRule,
-  type Complexity,
-  type Resources,
-  type SourceType,
-} from './rules.ts'
+import type { Correction } from './correction.ts'
+import { LEAST_RUNS, type Doubt, type Model, type Said } from './model.ts'
+import type { RunFeatures } from './past-run.ts'
+import type { Score } from './track-record.ts'
+import { RULE_CONFIDENCE, booked, needByRule, type Need, type Resources, type SourceType } from './rules.ts'
 
-/** With fewer runs of a type, the rule answers. */
-export const LEAST_RUNS = 50
-/**
- * Only the newest runs count: machines and sources change, and growing a model stays at a tenth of a second.
- */
-export const MOST_RUNS = 1_000
+/** Why the rule answers. */
+export type RuleReason = Doubt | { code: 'too_few_runs'; runs: number; needed: number }
 
-export interface RunFeatures {
-  dataVolumeGb: number
-  tableCount: number
-  complexity: Complexity
-  connectionLatencyMs: number
-  /** Mean minutes per GB of earlier runs of the same job. Undefined for a first run. */
-  similarMinutesPerGb: number | undefined
-}
-
-export interface PastRun extends RunFeatures {
-  runtimeMinutes: number
-  cpuCores: number
-  memoryGb: number
-}
-
-export interface Model {
-  predict(features: RunFeatures): { resources: Resources; runtimeInterval: { low: number; high: number } }
-  /** Share of its own unseen runs that it predicted within a fifth. */
-  confidence: number
-  runs: number
-}
-
-/** Grows a model. Undefined if there are too few runs. */
-export function learn(runs: PastRun[], chance: () => number): Model | undefined {
-  const newest = runs.slice(-MOST_RUNS)
-  if (newest.length < LEAST_RUNS) return undefined
-  // Logarithms: the factor by which an estimate is wrong matters.
-  const grow = (target: (run: PastRun) => number): Forest =>
-    growForest(
-      newest.map((run) => ({ x: vector(run), y: Math.log(Math.max(1e-3, target(run))) })),
-      { chance },
-    )
-  const [runtime, cpu, memory] = [
-    grow((run) => run.runtimeMinutes),
-    grow((run) => run.cpuCores),
-    grow((run) => run.memoryGb),
-  ]
-  const close = runtime.unseen.filter(
-    ({ actual, predicted }) => Math.abs(Math.exp(predicted.median - actual) - 1) <= 0.2,
-  ).length
-  return {
-    runs: newest.length,
-    confidence: Math.round((close / newest.length) * 100) / 100,
-    predict(features) {
-      const x = vector(features)
-      const of = ({ median, low, high }: Prediction): Prediction => ({
-        median: Math.exp(median),
-        low: Math.exp(low),
-        high: Math.exp(high),
-      })
-      const time = of(runtime.predict(x))
-      return {
-        resources: {
-          cpu_cores: Math.max(1, Math.ceil(of(cpu.predict(x)).high - 1e-9)),
-          memory_gb: Math.max(1, Math.ceil(of(memory.predict(x)).high - 1e-9)),
-          runtime_minutes: Math.max(1, Math.ceil(time.median - 1e-9)),
-        },
-        runtimeInterval: { low: Math.round(time.low * 100) / 100, high: Math.round(time.high * 100) / 100 },
-      }
-    },
-  }
-}
-
-function vector(run: RunFeatures): number[] {
-  return [
-    Math.log(Math.max(1e-6, run.dataVolumeGb)),
-    run.tableCount,
-    COMPLEXITY[run.complexity],
-    Math.log1p(run.connectionLatencyMs),
-    run.similarMinutesPerGb === undefined ? -10 : Math.log(Math.max(1e-6, run.similarMinutesPerGb)),
-  ]
-}
-
-/** By the model if there is one, else by rule. */
-export function estimate(
-  model: Model | undefined,
-  type: SourceType,
-  features: RunFeatures,
-  speed = 1,
-): {
+export interface Estimate {
   resources: Resources
   confidence: number
   by: 'model' | 'rule'
+  /** Before it is rounded up and held to the floor. */
+  expectedMinutes: number
+  /** Four of five such runs take between `low` and `high` minutes. */
   runtimeInterval?: { low: number; high: number }
-} {
-  if (model === undefined)
-    return {
-      resources: estimateByRule(type, features.dataVolumeGb, features.complexity, speed),
-      confidence: RULE_CONFIDENCE,
-      by: 'rule',
-    }
-  return { ...model.predict(features), confidence: model.confidence, by: 'model' }
+  reason?: RuleReason
+  /** The rule's answer was less than the model's for a smaller job, or more than that for a greater one. */
+  heldByModel?: boolean
+  /** What other tenants' runs made of the rule's minutes. */
+  correction?: { factor: number; tenants: number }
+  /** How right the model is about jobs of this volume that it had not seen; undefined without a model. */
+  record?: Score & { sinceMs: number }
+}
+
+export interface Asked {
+  type: SourceType
+  tenantId: string
+  features: RunFeatures
+  /** Of this machine against the one that the rules were measured on. */
+  speed?: number
+  /** Undefined before there are enough runs; then `runs` are all there are. */
+  model: Model | undefined
+  runs: number
+  /** Undefined: nobody's runs correct the rule. */
+  correction: Correction | undefined
+}
+
+export function estimate(asked: Asked): Estimate {
+  const { model, features } = asked
+  const record =
+    model === undefined ? {} : { record: { ...model.scoreOf(features), sinceMs: model.record.sinceMs } }
+  const reason = model === undefined ? tooFew(asked.runs) : model.doubt(features)
+  if (model === undefined || reason !== undefined) return { ...byRule(asked), ...record, reason }
+  const { low, high, ...need } = model.predict(features)
+  return {
+    resources: booked(need),
+    confidence: Math.round(model.record.withinFifth * 100) / 100,
+    by: 'model',
+    expectedMinutes: need.minutes,
+    runtimeInterval: { low, high },
+    ...record,
+  }
+}
+
+const tooFew = (runs: number): RuleReason => ({ code: 'too_few_runs', runs, needed: LEAST_RUNS })
+
+function byRule({ type, tenantId, features, speed = 1, model, correction }: Asked): Estimate {
+  const { dataVolumeGb, complexity } = features
+  const rule = needByRule(type, dataVolumeGb, complexity, speed)
+  const corrected =
+    model === undefined ? correction?.minutes(tenantId, dataVolumeGb, complexity, speed) : undefined
+  const free = { ...rule, minutes: corrected?.minutes ?? rule.minutes }
+  const held = between(model?.below(features), free, model?.above(features))
+  const isHeld = held.cores !== free.cores || held.memoryGb !== free.memoryGb || held.minutes !== free.minutes
+  return {
+    resources: booked(held),
+    confidence: RULE_CONFIDENCE,
+    by: 'rule',
+    expectedMinutes: held.minutes,
+    ...(isHeld ? { heldByModel: true } : {}),
+    ...(corrected === undefined || corrected.factor === 1
+      ? {}
+      : { correction: { factor: corrected.factor, tenants: corrected.tenants } }),
+  }
+}
+
+function between(below: Said | undefined, need: Need, above: Said | undefined): Need {
+  const hold = (of: (need: Need) => number): number =>
+    Math.min(
+      Math.max(of(need), below === undefined ? 0 : of(below)),
+      above === undefined ? Infinity : of(above),
+    )
+  return {
+    cores: hold((bound) => bound.cores),
+    memoryGb: hold((bound) => bound.memoryGb),
+    minutes: hold((bound) => bound.minutes),
+  }
 }

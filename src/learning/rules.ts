@@ -1,7 +1,7 @@
 /**
- * The cores, memory and time that a job needs, by rule: used until the job has a history of runs to learn
- * from. The rules of postgres, mysql and s3 are assumptions. The others were measured on two cores with
- * `headrace bench` (docs/development.md) and are scaled by the machine's self-benchmark.
+ * What a job needs, by rule: before there is a history of runs to learn from. Rows of postgres, mysql and s3
+ * are those of the sources; the others were measured on two cores with `headrace bench` (docs/development.md
+ * says how) and are scaled by the machine's self-benchmark.
  */
 import { failure } from '../core/errors.ts'
 import { UNIT } from '../core/service/amounts.ts'
@@ -13,7 +13,7 @@ export interface Rule {
   memoryPerGb: number
   baseMinutes: number
   minutesPerGb: number
-  /** Measured, and so scaled by the speed of the machine. */
+  /** Measured here, and so scaled by how quick this machine is. */
   measured: boolean
 }
 
@@ -81,8 +81,9 @@ export const COMPLEXITY = { low: 0.8, medium: 1, high: 1.5 } as const
 export type Complexity = keyof typeof COMPLEXITY
 
 export const DEFAULT_VOLUME_GB = 10
-const FLOORS = { cpuCores: 1, memoryGb: 2, minutes: 5 }
-/** Confidence in an estimate by rule. */
+/** The least that is booked, whoever says how much: the model, the rule, or both. */
+export const FLOORS = { cpuCores: 1, memoryGb: 2, minutes: 5 }
+/** How far an answer by rule is trusted (the sources' figure). */
 export const RULE_CONFIDENCE = 0.6
 
 export interface Resources {
@@ -91,38 +92,53 @@ export interface Resources {
   runtime_minutes: number
 }
 
-/**
- * Sources may name other types than estimates support. An unknown one is an error that lists the known ones.
- */
+/** Sources name more types than an estimate knows; an unknown one is an error that lists these. */
 export function sourceType(text: string): SourceType {
   if (!(SOURCE_TYPES as string[]).includes(text))
     throw failure('source_type_unknown', { type: text, known: SOURCE_TYPES.join(', ') })
   return text as SourceType
 }
 
-/** `speed`: of this machine, relative to the one of the measured rules. 2 is twice as fast. */
+/** What a job needs, before it is rounded up to what can be booked. */
+export interface Need {
+  cores: number
+  memoryGb: number
+  minutes: number
+}
+
+/** `speed`: of this machine against the one that the measured rows come from; 2 is twice as quick. */
+export function needByRule(type: SourceType, volumeGb: number, complexity: Complexity, speed = 1): Need {
+  const rule = RULES[type]
+  const factor = COMPLEXITY[complexity] / (rule.measured ? speed : 1)
+  return {
+    cores: rule.baseCpu + rule.cpuPerGb * volumeGb,
+    memoryGb: rule.baseMemoryGb + rule.memoryPerGb * volumeGb,
+    minutes: (rule.baseMinutes + rule.minutesPerGb * volumeGb) * factor,
+  }
+}
+
+/** What is booked for a need: whole numbers, rounded up, and never below the floors. */
+export function booked({ cores, memoryGb, minutes }: Need): Resources {
+  return {
+    cpu_cores: Math.max(FLOORS.cpuCores, ceil(cores)),
+    memory_gb: Math.max(FLOORS.memoryGb, ceil(memoryGb)),
+    runtime_minutes: Math.max(FLOORS.minutes, ceil(minutes)),
+  }
+}
+
 export function estimateByRule(
   type: SourceType,
   volumeGb: number,
   complexity: Complexity,
   speed = 1,
 ): Resources {
-  const rule = RULES[type]
-  const factor = COMPLEXITY[complexity] / (rule.measured ? speed : 1)
-  return {
-    cpu_cores: Math.max(FLOORS.cpuCores, ceil(rule.baseCpu + rule.cpuPerGb * volumeGb)),
-    memory_gb: Math.max(FLOORS.memoryGb, ceil(rule.baseMemoryGb + rule.memoryPerGb * volumeGb)),
-    runtime_minutes: Math.max(
-      FLOORS.minutes,
-      ceil((rule.baseMinutes + rule.minutesPerGb * volumeGb) * factor),
-    ),
-  }
+  return booked(needByRule(type, volumeGb, complexity, speed))
 }
 
-/** Rounds up, but ignores what floating point adds: 2 + 0.1 * 100 is 12, not 12.000000000000002. */
+/** Rounded up, but not for what floating point adds: 2 + 0.1 * 100 is 12, not 12.000000000000002. */
 const ceil = (value: number): number => Math.ceil(Math.round(value * 1e9) / 1e9)
 
-/** What to buy for it: in units a fifth more than the bare need, in vCPU-hours the exact use rounded up. */
+/** What to buy for it: a fifth more than the bare need in units, the exact use rounded up in vCPU-hours. */
 export function recommendUnits({ cpu_cores, memory_gb, runtime_minutes }: Resources): {
   dedicated_units: number
   vcpu_hours: number

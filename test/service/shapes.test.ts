@@ -2,8 +2,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { JOB, purchase, testService, type TestService } from '../support/service.ts'
 
-type Tenant = Awaited<ReturnType<TestService['tenant']>>
-
 let service: TestService
 beforeAll(async () => {
   service = await testService({
@@ -87,116 +85,6 @@ test('units that others bought are not sold again', async () => {
       })
     ).status,
   ).toBe(201)
-})
-
-test('the estimation example of the sources', async () => {
-  const tenant = await service.tenant('estimates')
-  const answer = await service.call('POST', '/estimation/calculate', {
-    token: tenant.viewer,
-    body: {
-      source_type: 'postgres',
-      source_config: {},
-      data_volume_gb: 100,
-      transformation_complexity: 'medium',
-    },
-  })
-  expect(answer.body).toMatchObject({
-    estimated_resources: { cpu_cores: 12, memory_gb: 24, runtime_minutes: 210 },
-    confidence_level: 0.6,
-    recommended_units: { dedicated_units: 4, vcpu_hours: 42 },
-    explanation: { bare_dedicated_units: 3 },
-  })
-  expect(
-    await service.call('POST', '/estimation/calculate', {
-      token: tenant.viewer,
-      body: { source_type: 'oracle' },
-    }),
-  ).toMatchObject({ status: 422, body: { code: 'source_type_unknown' } })
-})
-
-/** 60 runs of a job that reads from a host, of 1 to 20 GB, each as long as its bytes say. */
-async function addHistory(tenant: Tenant, host: string, minutesPerGb: number): Promise<void> {
-  const { body: job } = await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, {
-    token: tenant.editor,
-    body: {
-      ...JOB,
-      job_name: `from ${host}`,
-      source_type: 'mysql',
-      source_config: { host, database: 'd', table: 't' },
-      schedule_cron: null,
-    },
-  })
-  const runs = Array.from({ length: 60 }, (_, i) => {
-    const gb = 1 + (i % 20)
-    const start = new Date(Date.UTC(2026, 0, 1, 0, i))
-    return {
-      job_id: job.job_id,
-      tenant_id: tenant.id,
-      namespace: 'vcpu-hours-ns',
-      scheduled_time: start,
-      actual_start_time: start,
-      actual_end_time: new Date(start.getTime() + gb * minutesPerGb * 60_000),
-      status: 'succeeded',
-      resource_used: JSON.stringify({ cpu_seconds: gb * 30 }),
-      sla_met: true,
-      error_message: null,
-      cpu_cores: 1,
-      memory_gb: 2,
-      estimated_minutes: 10,
-      fair_tag: 0,
-      deadline: start,
-      reason: null,
-      booked_from: null,
-      booked_until: null,
-      lender: null,
-      unit_owner: null,
-      runner: null,
-      lease_until: null,
-      progress: null,
-      receipt: JSON.stringify({ bytes_read: gb * 1e9, startup_seconds: 0.1, peak_memory_mib: 900 }),
-      tick: null,
-    } as const
-  })
-  await service.context.gate.service.insertInto('job_executions').values(runs).execute()
-}
-
-interface Estimate {
-  confidence_level: number
-  estimated_resources: { runtime_minutes: number }
-  explanation: {
-    by: string
-    similar_runs?: number
-    runtime_minutes_80_percent: { low: number; high: number }
-  }
-}
-
-/** The estimate for 10 GB, of the source at a host if one is given. */
-async function estimateFor(token: string, host?: string): Promise<Estimate> {
-  const source = host === undefined ? {} : { source_config: { host, database: 'd', table: 't' } }
-  const { body } = await service.call<Estimate>('POST', '/estimation/calculate', {
-    token,
-    body: { source_type: 'mysql', ...source, data_volume_gb: 10 },
-  })
-  return body
-}
-
-test('with 60 runs of its own the installation answers by its model, with an interval and how often it was right', async () => {
-  const tenant = await service.tenant('history')
-  await addHistory(tenant, 'h', 0.5)
-  const estimate = await estimateFor(tenant.viewer)
-  expect(estimate.explanation.by).toBe('model')
-  expect(estimate.estimated_resources.runtime_minutes).toBeGreaterThanOrEqual(4)
-  expect(estimate.estimated_resources.runtime_minutes).toBeLessThanOrEqual(7)
-  expect(estimate.explanation.runtime_minutes_80_percent.low).toBeLessThanOrEqual(5.5)
-  expect(estimate.confidence_level).toBeGreaterThan(0.5)
-  // Runs of the same source count more than those of another: the slow one takes four times as long.
-  await addHistory(tenant, 'slow', 2)
-  const [fast, slow] = [await estimateFor(tenant.viewer, 'h'), await estimateFor(tenant.viewer, 'slow')]
-  expect([fast.explanation.similar_runs, slow.explanation.similar_runs]).toEqual([50, 50])
-  expect(fast.estimated_resources.runtime_minutes).toBeLessThanOrEqual(8)
-  expect(slow.estimated_resources.runtime_minutes).toBeGreaterThanOrEqual(15)
-  const stranger = await service.tenant('stranger')
-  expect((await estimateFor(stranger.viewer, 'h')).explanation.similar_runs).toBeUndefined()
 })
 
 test('a job as in the sources begins as a draft; its changes carry an ETag', async () => {

@@ -1,4 +1,4 @@
-/** Purchases, prices, usage and the ledger behind it, metrics, capacity and estimation. */
+/** Purchases, prices, usage and the ledger behind it, metrics, capacity and SLA tiers. */
 import { Type } from 'typebox'
 import { route, type Route } from '../route.ts'
 import {
@@ -11,7 +11,7 @@ import {
   SlotQuery,
 } from '../../control/schemas/capacity.ts'
 import { Id, PageQuery, TenantPath, page } from '../../control/schemas/fields.ts'
-import { Estimation, EstimationRequest, SlaTiers } from '../../control/schemas/jobs.ts'
+import { SlaTiers } from '../../control/schemas/jobs.ts'
 import {
   LedgerEntry,
   LedgerQuery,
@@ -200,17 +200,5 @@ export const PURCHASE_ROUTES: Route[] = [
     run: async (service, { query }) => ({
       body: await service.capacityPlan(query.days),
     }),
-  }),
-  route({
-    method: 'POST',
-    path: '/estimation/calculate',
-    summary: 'Estimate the cores, memory and time of a job',
-    tag: 'capacity',
-    needs: 'viewer',
-    body: EstimationRequest,
-    answer: Estimation,
-    status: 200,
-    reads: true,
-    run: async (service, { tenantId, body }) => ({ body: await service.estimate(tenantId, body) }),
   }),
 ]
