@@ -53,7 +53,16 @@ function errorPage(): string {
     ([code, row]) =>
       `## \`${code}\`\n\nClass ${row.class}, HTTP ${row.status}.\n\n> ${row.message.replaceAll('\n', '\n> ')}\n\n${row.next}\n`,
   )
-  return `${GENERATED}# Errors\n${ERRORS_INTRO}\n${sections.join('\n')}`
+  return `${GENERATED}# Errors\n${ERRORS_INTRO}\n${errorIndex()}\n${sections.join('\n')}`
+}
+
+/** All codes, a line for each first letter. */
+function errorIndex(): string {
+  const byLetter = Map.groupBy(Object.keys(ERRORS).toSorted(), ([letter]) => letter)
+  const lines = [...byLetter.values()].map(
+    (codes) => `- ${codes.map((code) => `[\`${code}\`](#${code})`).join(', ')}\n`,
+  )
+  return `All codes:\n\n${lines.join('')}`
 }
 
 interface SchemaNode {
