@@ -53,7 +53,16 @@ function errorPage(): string {
     ([code, row]) =>
       `## \`${code}\`\n\nClass ${row.class}, HTTP ${row.status}.\n\n> ${row.message.replaceAll('\n', '\n> ')}\n\n${row.next}\n`,
   )
-  return `${GENERATED}# Errors\n${ERRORS_INTRO}\n${sections.join('\n')}`
+  return `${GENERATED}# Errors\n${ERRORS_INTRO}\n${errorIndex()}\n${sections.join('\n')}`
+}
+
+/** All codes, a line for each first letter. */
+function errorIndex(): string {
+  const byLetter = Map.groupBy(Object.keys(ERRORS).toSorted(), ([letter]) => letter)
+  const lines = [...byLetter.values()].map(
+    (codes) => `- ${codes.map((code) => `[\`${code}\`](#${code})`).join(', ')}\n`,
+  )
+  return `All codes:\n\n${lines.join('')}`
 }
 
 interface SchemaNode {
@@ -106,6 +115,18 @@ const SETTINGS_INTRODUCTION = `# Settings
 Set a value with an environment variable or in a settings file. The variable takes precedence. An empty variable counts as not set.
 \`headrace settings\` lists the values and where each one comes from; \`headrace settings NAME\` describes one setting.
 
+A change takes effect when a command starts: restart \`headrace serve\`, \`headrace stream\` and \`headrace batch --schedule\`.
+
+This page lists the settings of an installation. You set other things elsewhere:
+
+| What | Where | A change takes effect |
+| --- | --- | --- |
+| a dataset | its [declaration](declaration.md) | at the next start of \`headrace stream\` or \`headrace batch\` |
+| a job | its JSON file: \`headrace jobs create -f FILE\`, \`headrace jobs change\` | at the next execution. Headrace restarts a stream after a commit |
+| a tenant | its policy: \`headrace tenants change NAME\`, or \`PATCH /api/v1/tenants/ID\` for \`limits\` | without a restart: for requests within 10 seconds, for executions that start later |
+| capacity | \`headrace capacity set NAMESPACE\` | at once |
+| address of the API | \`headrace serve --listen HOST:PORT\` | when you restart it |
+
 Headrace checks all values before a command starts. A wrong value ends the command with \`setting_invalid\`, which names the place
 where you set it. An unknown \`HEADRACE_\` variable or an unknown name in the file is a warning on stderr.
 
@@ -127,10 +148,16 @@ If the file contains a secret, make it readable for the user of the service only
 \`allow_paths\` contains its folder.
 `
 
+const SECTION_NOTES: Partial<Record<keyof typeof SETTING_SECTIONS, string>> = {
+  'Limits of each tenant':
+    'These are the limits of a tenant whose policy sets no others. The policy overrides them: `PATCH /api/v1/tenants/ID` with\n' +
+    '`{"policy": {"limits": {"jobs": 2000}}}`. [Limits of a tenant](../service.md#limits-of-a-tenant) says what each one limits.\n\n',
+}
+
 function settingsPage(): string {
   const sections = Object.entries(SETTING_SECTIONS).map(
     ([title, rows]) =>
-      `## ${title}\n\n| Setting | Variable | Value | Default | Meaning | Read by |\n| --- | --- | --- | --- | --- | --- |\n${Object.entries<SettingRow>(
+      `## ${title}\n\n${SECTION_NOTES[title as keyof typeof SETTING_SECTIONS] ?? ''}| Setting | Variable | Value | Default | Meaning | Read by |\n| --- | --- | --- | --- | --- | --- |\n${Object.entries<SettingRow>(
         rows,
       )
         .map(([name, row]) => settingLine(name, row))

@@ -1,5 +1,6 @@
 /** headrace quote and estimate: the needs and the cost of a job, before it is created, and how right that was. */
 import { Option, type Command } from 'commander'
+import { SOURCE_TYPES } from '../core/service/source-types.ts'
 import type { Client } from './client.ts'
 import { jobOfFile } from './job-file.ts'
 import { TENANT, type OfTenant } from './options.ts'
@@ -34,7 +35,7 @@ function addEstimate(program: Command, client: Client, output: () => Output): vo
   program
     .command('estimate')
     .description('estimate the cores, memory and time of a job, and what to buy for it')
-    .requiredOption('--source <type>', 'source type: postgres, mysql, s3, files, sftp or kafka')
+    .requiredOption('--source <type>', `source type: one of ${SOURCE_TYPES.join(', ')}`)
     .option('--gb <n>', 'data volume in GB (default 10)', Number)
     .addOption(
       new Option('--complexity <level>', 'complexity of the transformation').choices([

@@ -18,7 +18,7 @@ const withPolicy = (command: Command): Command =>
     .addOption(
       new Option(
         '--overage <policy>',
-        'when a run uses more than its hold and no balance is left: stop it, or let it run into debt',
+        'when a run uses more than its hold and no balance is left: stop it (default), or let it run into debt',
       ).choices(['stop', 'debt']),
     )
     .addOption(

@@ -2,6 +2,7 @@
 import { tlsOf, type TlsConfig } from '../connectors/database-tls.ts'
 import { treatmentOf } from '../connectors/table-source.ts'
 import { failure } from '../core/errors.ts'
+import type { SourceType } from '../core/service/source-types.ts'
 import type { JobFields } from '../state/jobs.ts'
 import { timingOf } from '../scheduling/requirements.ts'
 import type { Context } from './context.ts'
@@ -37,7 +38,7 @@ const SOURCE_SETTINGS: Record<string, Setting[]> = {
   ],
   sftp: [{ name: 'host', example: '"host": "sftp.example.com"' }],
   kafka: [],
-}
+} satisfies Record<SourceType, Setting[]>
 const DESTINATION_SETTINGS: Record<string, Setting[]> = {
   local: [{ name: 'path', example: '"path": "/data/lake/orders"' }],
   s3: [

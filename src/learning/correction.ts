@@ -19,7 +19,8 @@
  * prevail, few do not.
  */
 import { logVolume, type RunFeatures } from './past-run.ts'
-import { needByRule, type Complexity, type SourceType } from './rules.ts'
+import type { SourceType } from '../core/service/source-types.ts'
+import { needByRule, type Complexity } from './rules.ts'
 import { median } from './track-record.ts'
 
 /** No tenant moves the minutes that another is told by a greater factor, whatever runs it adds. */

@@ -13,7 +13,8 @@ import type { Correction } from './correction.ts'
 import { LEAST_RUNS, type Doubt, type Model, type Said } from './model.ts'
 import type { RunFeatures } from './past-run.ts'
 import type { Score } from './track-record.ts'
-import { RULE_CONFIDENCE, booked, needByRule, type Need, type Resources, type SourceType } from './rules.ts'
+import type { SourceType } from '../core/service/source-types.ts'
+import { RULE_CONFIDENCE, booked, needByRule, type Need, type Resources } from './rules.ts'
 
 /** Why the rule answers. */
 export type RuleReason = Doubt | { code: 'too_few_runs'; runs: number; needed: number }

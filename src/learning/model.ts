@@ -27,7 +27,8 @@ import {
   type TrackRecord,
 } from './track-record.ts'
 import { logVolume, vectorOf, type PastRun, type RunFeatures } from './past-run.ts'
-import { COMPLEXITY, needByRule, type Need, type SourceType } from './rules.ts'
+import type { SourceType } from '../core/service/source-types.ts'
+import { COMPLEXITY, needByRule, type Need } from './rules.ts'
 
 /** Fewer runs of a type than this, and the rule answers. */
 export const LEAST_RUNS = 50

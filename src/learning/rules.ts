@@ -5,6 +5,7 @@
  */
 import { failure } from '../core/errors.ts'
 import { UNIT } from '../core/service/amounts.ts'
+import { SOURCE_TYPES, type SourceType } from '../core/service/source-types.ts'
 
 export interface Rule {
   baseCpu: number
@@ -72,10 +73,7 @@ export const RULES = {
     minutesPerGb: 0.3,
     measured: true,
   },
-} as const satisfies Record<string, Rule>
-
-export type SourceType = keyof typeof RULES
-export const SOURCE_TYPES = Object.keys(RULES) as SourceType[]
+} as const satisfies Record<SourceType, Rule>
 
 export const COMPLEXITY = { low: 0.8, medium: 1, high: 1.5 } as const
 export type Complexity = keyof typeof COMPLEXITY
@@ -94,7 +92,7 @@ export interface Resources {
 
 /** Sources name more types than an estimate knows; an unknown one is an error that lists these. */
 export function sourceType(text: string): SourceType {
-  if (!(SOURCE_TYPES as string[]).includes(text))
+  if (!(SOURCE_TYPES as readonly string[]).includes(text))
     throw failure('source_type_unknown', { type: text, known: SOURCE_TYPES.join(', ') })
   return text as SourceType
 }

@@ -7,7 +7,7 @@ import { MISSING, type ToLearner } from '../control/loops/learning-thread.ts'
 import { learnCorrection, type Correction } from '../learning/correction.ts'
 import { estimate } from '../learning/estimate.ts'
 import { LEAST_RUNS, learn, type Model } from '../learning/model.ts'
-import type { SourceType } from '../learning/rules.ts'
+import type { SourceType } from '../core/service/source-types.ts'
 
 /** At most 2.5 megabytes each. */
 const MOST_MODELS = 32

@@ -80,7 +80,7 @@ export const TenantPolicy = Type.Object(
     overage: Type.Optional(
       Type.Union([Type.Literal('stop'), Type.Literal('debt')], {
         description:
-          'What happens to a run that uses more than its hold when no balance is left: stop it, or let it run into debt.',
+          'What happens to a run that uses more than its hold when no balance is left: stop it, or let it run into debt. Default stop.',
       }),
     ),
     lends: Type.Optional(

@@ -4,7 +4,7 @@ import { DRAFT } from '../core/service/namespaces.ts'
 import { MOST_OF_TENANT, MOST_TENANTS, type TenantRun } from '../learning/correction.ts'
 import { MOST_RUNS } from '../learning/model.ts'
 import type { PastRun } from '../learning/past-run.ts'
-import type { SourceType } from '../learning/rules.ts'
+import type { SourceType } from '../core/service/source-types.ts'
 import type { Db } from './database.ts'
 
 /** Runs `x` of jobs `j` that can be learned from: in production, with success, and with what they read. */

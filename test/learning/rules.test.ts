@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { SOURCE_TYPES, estimateByRule, recommendUnits, sourceType } from '../../src/learning/rules.ts'
+import { SOURCE_TYPES } from '../../src/core/service/source-types.ts'
+import { estimateByRule, recommendUnits, sourceType } from '../../src/learning/rules.ts'
 
 test("the sources' example: 100 GB of PostgreSQL, medium", () => {
   expect(estimateByRule('postgres', 100, 'medium')).toEqual({

@@ -6,6 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { lookup } from 'node:dns/promises'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { SOURCE_TYPES } from '../../src/core/service/source-types.ts'
+import { SOURCE } from '../../src/dataset/schema/source.ts'
 import { deniedReason } from '../../src/net/egress.ts'
 import { runZones } from '../../src/executions/zone-job.ts'
 import { createDeliveries } from '../../src/control/loops/deliveries.ts'
@@ -182,6 +184,16 @@ test(`${TARGETS.length} addresses that lead inside, by every connector: refused,
   process.env.HEADRACE_ALLOW_HOSTS = '127.0.0.1'
   await expect(triesOf('127.0.0.1').postgres()).rejects.toMatchObject({ code: 'source_unreachable' })
   expect(listener.connections).toBeGreaterThan(0)
+})
+
+test('each source that connects is tried, of jobs and of datasets', async () => {
+  // A folder is on this machine, and sftp is estimated but not read: as soon as it is, it needs a try.
+  const without = ['files', 'sftp']
+  const sources = [...SOURCE_TYPES, ...Object.keys((SOURCE as unknown as { properties: object }).properties)]
+  const tried = Object.keys(triesOf('127.0.0.1'))
+  expect(sources.filter((source) => !without.includes(source) && !tried.includes(source))).toEqual([])
+  const sftp = { sourceType: 'sftp', source: { host: '127.0.0.1', port: listener.port } }
+  await expect(transferOf(sftp)).rejects.toMatchObject({ code: 'not_supported' })
 })
 
 test.each([

@@ -6,7 +6,7 @@
 import type { Estimate } from '../../learning/estimate.ts'
 import { LEAST_RUNS, MOST_RUNS, learnable } from '../../learning/model.ts'
 import type { RunFeatures } from '../../learning/past-run.ts'
-import type { SourceType } from '../../learning/rules.ts'
+import type { SourceType } from '../../core/service/source-types.ts'
 import type { TrackRecord } from '../../learning/track-record.ts'
 import type { Db } from '../../state/database.ts'
 import { countPastRuns, readEvenRuns, readPastRuns, readTenantRuns } from '../../state/past-runs.ts'

@@ -4,7 +4,7 @@ import { failure } from '../../core/errors.ts'
 import { entryOf } from '../../host/package-root.ts'
 import type { TenantRun } from '../../learning/correction.ts'
 import type { PastRun, RunFeatures } from '../../learning/past-run.ts'
-import type { SourceType } from '../../learning/rules.ts'
+import type { SourceType } from '../../core/service/source-types.ts'
 
 /** A key names a model. */
 export type ToLearner =

@@ -102,7 +102,7 @@ export const EXECUTION_ERRORS = {
     'configuration',
     409,
     'The execution used the {held} vCPU-hours that it held, and the tenant has none left.',
-    'Buy more vCPU-hours (headrace purchases add --type vcpu_hours --quantity N), or ask an operator to allow debt: headrace tenants change NAME --overage debt',
+    'Buy more vCPU-hours (headrace purchases add --type vcpu_hours --quantity N), or ask an operator to allow debt (headrace tenants change NAME --overage debt). Then run the job again (a stream continues by itself), and raise estimated_runtime_minutes if it needs longer.',
   ),
   lender_called: row(
     'transient',

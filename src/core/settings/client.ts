@@ -15,7 +15,7 @@ export const CLIENT_SETTINGS = {
   token: {
     kind: TEXT,
     unset: 'the profile, or the operator token of this home',
-    meaning: 'Token for that service',
+    meaning: 'Token that commands send to the service at url',
     readBy: ['client'],
     secret: true,
     environmentOnly: true,
@@ -23,7 +23,8 @@ export const CLIENT_SETTINGS = {
   profile: {
     kind: TEXT,
     unset: 'the service of this home, or the profile default',
-    meaning: 'Profile of headrace login to use',
+    meaning: 'Name of the profile to use',
+    more: 'A profile is the address and token of a service, which `headrace login` stores.',
     readBy: ['client'],
     environmentOnly: true,
   },

@@ -34,7 +34,8 @@ export const INTERNAL_SETTINGS = {
   },
   trap: {
     ...FOR_TESTS,
-    meaning: 'Reaction to a value: refuse:TEXT, kill:TEXT, hang:TEXT',
+    meaning: 'Fault to provoke: refuse:TEXT, kill:TEXT or hang:TEXT',
+    more: 'At a value with this text, the engine refuses to write it, the process dies, or decoding never ends.',
     readBy: ['child'],
   },
 } as const satisfies Record<string, SettingRow>

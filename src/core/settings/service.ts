@@ -47,26 +47,29 @@ export const SERVICE_SETTINGS = {
   oidc_issuer: {
     kind: url('https://login.example.com', 'http://127.0.0.1:8080'),
     unset: 'only tokens that the service issues',
-    meaning: 'Identity provider whose signed tokens are accepted too',
-    more: 'It needs `oidc_audience`.',
+    meaning: 'URL of an identity provider (OpenID Connect)',
+    more:
+      'The API then accepts the tokens (JWT) that this provider signs, besides those of ' +
+      '`headrace tenants token`. It needs `oidc_audience`.',
     readBy: ['api'],
   },
   oidc_audience: {
     kind: TEXT,
     unset: 'none',
-    meaning: 'Audience of its tokens for this service',
+    meaning: 'Audience (claim aud) that tokens of oidc_issuer must have',
+    more: 'It is the name of this service at the identity provider.',
     readBy: ['api'],
   },
   oidc_role_claim: {
     kind: TEXT,
     usual: 'headrace_role',
-    meaning: 'Claim of its tokens that holds the role',
+    meaning: 'Claim with the role, in tokens of oidc_issuer',
     readBy: ['api'],
   },
   oidc_tenant_claim: {
     kind: TEXT,
     usual: 'headrace_tenant',
-    meaning: 'Claim of its tokens that holds the ID of the tenant',
+    meaning: 'Claim with the ID of the tenant, in tokens of oidc_issuer',
     readBy: ['api'],
   },
   smtp_url: {
