@@ -247,7 +247,7 @@ interface ServiceTables {
     try_after: Generated<Date>
     last_error: string | null
   }
-  runners: { runner: string; cpu_cores: number; memory_gb: number; started_at: Since; seen_at: Time }
+  runners: { runner: string; cpu_cores: number; seen_at: Time }
   leases: { lease_name: string; holder: string; generation: bigint; lease_until: Time }
   installation: {
     only_row: Generated<boolean>

@@ -4,7 +4,7 @@
  * reason. Several runners share one database.
  */
 import { readdir, rm } from 'node:fs/promises'
-import { availableParallelism, hostname, totalmem } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { HeadraceError, reasonOf } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
@@ -113,7 +113,6 @@ function choresOf(runner: Runner): () => Promise<void> {
 const machineOf = ({ name }: Runner): RunnerMachine => ({
   runner: name,
   cpuCores: availableParallelism(),
-  memoryGb: Math.max(1, Math.floor(totalmem() / 1024 ** 3)),
 })
 
 /** True the first time, and whenever this much time has passed since the last time. */

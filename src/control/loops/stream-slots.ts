@@ -1,4 +1,4 @@
-/** A stream's slots: it runs without an end, and so settles one slot after the other and holds the next. */
+/** The slots of a stream: it has no end, so it settles one slot after the other and holds the next. */
 import { estimateOf, type CpuMicros } from '../../core/service/amounts.ts'
 import { failure } from '../../core/errors.ts'
 import type { Claimed } from '../../state/runs/claim.ts'

@@ -3,8 +3,6 @@ export const sql = `
 CREATE TABLE runners (
   runner text PRIMARY KEY,
   cpu_cores integer NOT NULL CHECK (cpu_cores > 0),
-  memory_gb integer NOT NULL CHECK (memory_gb > 0),
-  started_at timestamptz NOT NULL DEFAULT now(),
   seen_at timestamptz NOT NULL
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON runners TO headrace_service;

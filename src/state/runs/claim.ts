@@ -9,7 +9,7 @@ import { chooseStarts, type Taken } from '../../scheduling/starts.ts'
 import { lockCapacity } from '../capacity.ts'
 import type { Tx } from '../database.ts'
 import { record } from '../events.ts'
-import { markLateStarts } from './late-starts.ts'
+import { lateBefore, markLateStarts } from './late-starts.ts'
 import { readRunners, type RunnerMachine } from './runners.ts'
 
 export interface Claimed {
@@ -24,10 +24,10 @@ export interface Claimed {
   booked_until: Date
 }
 
-/** The mark of what was claimed is moved once in so long. */
+/** The mark of claimed executions moves at most once in this time. */
 const CLAIMED_AHEAD_MS = 60_000
 
-export interface Claim {
+interface Claim {
   runner: string
   now: Date
   leaseMs: number
@@ -37,17 +37,18 @@ export interface Claim {
 }
 
 /**
- * Takes executions whose time has come: of each job one at a time, unless it allows more, and only what fits
- * beside what really runs. Production comes before drafts.
+ * Takes executions whose time has come, at most `limit`: one at a time per job, and only what fits beside the
+ * running ones. Production comes before drafts.
  */
 export async function claim(tx: Tx, { runner, now, leaseMs, limit, capacity }: Claim): Promise<Claimed[]> {
-  // Nobody else starts anything meanwhile. What others hold of executions is skipped, never waited for: they
-  // may wait for this lock.
+  // No one else starts anything meanwhile. Executions locked by others are skipped, never waited for: their
+  // holders may wait for this lock.
   await lockCapacity(tx)
-  await markLateStarts(tx, { now, capacity })
   const running = await readRunning(tx, now)
   const due = await lockDue(tx, { now, beside: running.map((run) => run.job_id), limit })
   if (due.length === 0) return []
+  // The scheduler tells of late starts in its rounds; one that it has not told of yet is told before it starts.
+  if (due.some((row) => row.booked_from < lateBefore(now))) await markLateStarts(tx, { now, capacity })
   const chosen = chooseStarts({
     nowMs: now.getTime(),
     running: running.map((run) => ({ ...takenBy(run), isOwn: run.runner === runner })),

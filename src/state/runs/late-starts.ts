@@ -2,36 +2,21 @@
  * Bookings that nobody started in time: told once, as a reason with its numbers and as an alert, and held
  * against the promise of the execution.
  */
-import { sql, type RawBuilder } from 'kysely'
+import { sql } from 'kysely'
 import type { OfferedCapacity } from '../../core/service/namespaces.ts'
 import type { ServiceReason } from '../../scheduling/reasons.ts'
 import type { Tx } from '../database.ts'
 import { record } from '../events.ts'
 import { readRunners } from './runners.ts'
 
-/** A start is late after so long: two looks of a runner, and room for a busy database (R3.5). */
-export const LATE_START_MS = 5_000
+/** A start is late after this time: two looks of a runner, and room for a busy database (R3.5). */
+const LATE_START_MS = 5_000
+
+/** The start of a booking that began before this is late. */
+export const lateBefore = (now: Date): Date => new Date(now.getTime() - LATE_START_MS)
 
 /** The mark of an execution (`warned`) that started late. */
 export const LATE_MARK = 'start'
-
-/**
- * How many seconds ago the booking of an execution `x` began, when its start is late and nobody has told so
- * yet; else null. One that waits for a run of its own job is not late: its job says that they run in turn.
- */
-const lateSeconds = (now: Date): RawBuilder<number | null> => sql<number | null>`
-  CASE
-    WHEN x.booked_from < ${new Date(now.getTime() - LATE_START_MS)}
-      AND NOT ${LATE_MARK} = ANY (x.warned)
-      AND NOT EXISTS (
-        SELECT 1
-        FROM job_executions o
-        WHERE o.job_id = x.job_id
-          AND o.execution_id <> x.execution_id
-          AND (o.status = 'running' OR o.actual_end_time > x.booked_from)
-      )
-      THEN extract(epoch FROM ${now}::timestamptz - x.booked_from)::float8
-  END`
 
 interface Late {
   execution_id: string
@@ -75,23 +60,30 @@ export async function markLateStarts(
   return late.length
 }
 
-/** What others hold is looked at in the next round: it may be starting right now. */
+/**
+ * Bookings whose start is late and nobody has told so yet. One that waits for a run of its own job is not late:
+ * the runs of a job take turns. Rows that others hold are left to the next round: they may be starting right now.
+ */
 async function lockLate(tx: Tx, now: Date): Promise<Late[]> {
   const { rows } = await sql<Late>`
-    SELECT *
-    FROM (
-      SELECT
-        x.execution_id, x.tenant_id, x.job_id, x.namespace, x.cpu_cores, x.memory_gb,
-        ${lateSeconds(now)} AS seconds
-      FROM bookings k
-      JOIN job_executions x USING (execution_id)
-      WHERE k.booked_from < ${new Date(now.getTime() - LATE_START_MS)}
-        AND x.status = 'booked'
-        AND NOT x.cancel_requested
-      FOR UPDATE OF x SKIP LOCKED
-    ) booked
-    WHERE seconds IS NOT NULL
+    SELECT
+      x.execution_id, x.tenant_id, x.job_id, x.namespace, x.cpu_cores, x.memory_gb,
+      extract(epoch FROM ${now}::timestamptz - x.booked_from)::float8 AS seconds
+    FROM bookings k
+    JOIN job_executions x USING (execution_id)
+    WHERE k.booked_from < ${lateBefore(now)}
+      AND x.status = 'booked'
+      AND NOT x.cancel_requested
+      AND NOT ${LATE_MARK} = ANY (x.warned)
+      AND NOT EXISTS (
+        SELECT 1
+        FROM job_executions o
+        WHERE o.job_id = x.job_id
+          AND o.execution_id <> x.execution_id
+          AND (o.status = 'running' OR o.actual_end_time > x.booked_from)
+      )
     LIMIT 1000
+    FOR UPDATE OF x SKIP LOCKED
   `.execute(tx)
   return rows
 }

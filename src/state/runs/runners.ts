@@ -4,16 +4,15 @@ import type { Db, Tx } from '../database.ts'
 /** A runner that was not seen for so long has ended. As long as the lease of a run. */
 const GONE_AFTER_MS = 15_000
 
-/** A process that starts executions, and the machine that it runs on. */
+/** A process that starts executions, and the cores of its machine. */
 export interface RunnerMachine {
   runner: string
   cpuCores: number
-  memoryGb: number
 }
 
 /** Says that a runner lives. Those that are gone are forgotten. */
 export async function seeRunner(tx: Tx, machine: RunnerMachine, now: Date): Promise<void> {
-  const row = { cpu_cores: machine.cpuCores, memory_gb: machine.memoryGb, seen_at: now }
+  const row = { cpu_cores: machine.cpuCores, seen_at: now }
   await tx
     .insertInto('runners')
     .values({ runner: machine.runner, ...row })
@@ -31,10 +30,10 @@ export async function forgetRunner(db: Db, runner: string): Promise<void> {
 export async function readRunners(db: Db, now: Date): Promise<RunnerMachine[]> {
   const rows = await db
     .selectFrom('runners')
-    .select(['runner', 'cpu_cores', 'memory_gb'])
+    .select(['runner', 'cpu_cores'])
     .where('seen_at', '>=', lastSign(now))
     .execute()
-  return rows.map((row) => ({ runner: row.runner, cpuCores: row.cpu_cores, memoryGb: row.memory_gb }))
+  return rows.map((row) => ({ runner: row.runner, cpuCores: row.cpu_cores }))
 }
 
 const lastSign = (now: Date): Date => new Date(now.getTime() - GONE_AFTER_MS)
