@@ -24,27 +24,22 @@ export function checkBindingNames(file: SourceFile): Finding[] {
     }))
 }
 
-/** The names that a pattern binds, as their nodes: not the keys it takes apart, nor its defaults and types. */
+/** Where a pattern binds names, by its type: not the keys that it takes apart, nor its defaults and types. */
+const BOUND_IN: Record<string, string> = {
+  ArrayPattern: 'elements',
+  ObjectPattern: 'properties',
+  Property: 'value',
+  AssignmentPattern: 'left',
+  RestElement: 'argument',
+  TSParameterProperty: 'parameter',
+}
+
+/** The names that a pattern binds, as their nodes. */
 function namesIn(pattern: unknown): SyntaxNode[] {
   if (Array.isArray(pattern)) return pattern.flatMap(namesIn)
   if (typeof pattern !== 'object' || pattern === null) return []
   const node = pattern as SyntaxNode
-  switch (node.type) {
-    case 'Identifier':
-      return [node]
-    case 'ArrayPattern':
-      return namesIn(node.elements)
-    case 'ObjectPattern':
-      return namesIn(node.properties)
-    case 'Property':
-      return namesIn(node.value)
-    case 'AssignmentPattern':
-      return namesIn(node.left)
-    case 'RestElement':
-      return namesIn(node.argument)
-    case 'TSParameterProperty':
-      return namesIn(node.parameter)
-    default:
-      return []
-  }
+  if (node.type === 'Identifier') return [node]
+  const field = BOUND_IN[node.type]
+  return field === undefined ? [] : namesIn(node[field])
 }
