@@ -85,12 +85,13 @@ export interface LearnOptions {
   speed?: number
 }
 
-/** Those of the runs that a model learns from, the oldest first: the newest, within what was seen. */
-export function learnable(runs: PastRun[]): PastRun[] {
+/** The runs that a model learns from, the oldest first: the newest, within what was seen in them. */
+export const learnable = (runs: PastRun[]): PastRun[] => evidenceOf(runs).newest
+
+function evidenceOf(runs: PastRun[]): { newest: PastRun[]; seen: Seen } {
   const newest = runs.slice(-MOST_RUNS)
-  if (newest.length === 0) return []
   const seen = seenIn(newest)
-  return newest.filter((run) => isSeen(seen, run))
+  return { newest: newest.filter((run) => isSeen(seen, run)), seen }
 }
 
 /** Learns from runs, the oldest first; undefined when there are too few. */
@@ -99,9 +100,8 @@ export function learn(
   runs: PastRun[],
   { chance, speed = 1 }: LearnOptions,
 ): Model | undefined {
-  const newest = learnable(runs)
+  const { newest, seen } = evidenceOf(runs)
   if (newest.length < LEAST_RUNS) return undefined
-  const seen = seenIn(runs.slice(-MOST_RUNS))
   const ladder = ladderOf(newest, seen)
   const grow = (target: (run: PastRun) => number, judged = MOST_JUDGED.others): Grown =>
     growOf(newest, ladder, { target, judged, chance })
