@@ -3,7 +3,8 @@
  * each step.
  */
 import { afterAll, beforeAll, test } from 'vitest'
-import { createChance, sampled } from '../support/chance.ts'
+import { keepEnvironment } from '../support/environment.ts'
+import { RUN_SEED, sampled } from '../support/chance.ts'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
 import { PARTS, runHistory } from '../support/delta-history.ts'
 import { sparkWriter } from '../support/delta-spark.ts'
@@ -14,12 +15,11 @@ import { limitMs } from '../support/time-limits.ts'
 /** Histories on each place. Spark takes seconds for each step, so that CI takes one of eight. */
 const HISTORIES = Number(process.env.HEADRACE_TEST_DELTA_HISTORIES ?? 1)
 const STEPS = process.env.HEADRACE_TEST_LONG_SUITE === undefined ? 6 : 14
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 
 let foreign: ForeignWriter[]
 let spark: SharedSpark
 let s3: StorageServer
-const before = { ...process.env }
+const restoreEnvironment = keepEnvironment()
 
 beforeAll(async () => {
   s3 = await sharedS3()
@@ -31,8 +31,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const writer of foreign) writer.stop()
-  for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
-  Object.assign(process.env, before)
+  restoreEnvironment()
 })
 
 /**
@@ -45,12 +44,12 @@ const places = Array.from(
   { length: HISTORIES },
   (_, i) =>
     [
-      ['local', SEED + i],
-      ['s3', SEED + i],
+      ['local', RUN_SEED + i],
+      ['s3', RUN_SEED + i],
     ] as const,
 ).flat()
 
-test.each(sampled(places, 1, createChance(SEED)))(
+test.each(sampled(places, 1))(
   '%s, history %s: every reader finds the rows, or we refuse by name',
   async (kind, seed) => {
     const tables = kind === 's3' ? s3.root(`history-${seed}`) : undefined

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { openKafkaSink } from '../../src/connectors/kafka/sink.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
-import { sampled } from '../support/chance.ts'
+import { RUN_SEED, sampled } from '../support/chance.ts'
 import { JSON_DECLARATION, XML_DECLARATION, hostileMessages } from '../support/hostile.ts'
 import { standaloneCluster, sharedSpark, type SharedSpark } from '../support/spark.ts'
 import {
@@ -29,8 +29,6 @@ let address = ''
 beforeAll(async () => {
   ;[spark, { address }] = await Promise.all([sharedSpark(), broker()])
 }, limitMs(180_000))
-
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 
 const on = (where: Place, engine: string): Place => ({
   ...where,
@@ -103,13 +101,12 @@ const FORMATS_AND_DRIFTS = [
 test.each(sampled(FORMATS_AND_DRIFTS, 1))(
   '200 hostile messages in %s, drift %s: the same rows and rejects',
   async (format, drift) => {
-    process.stderr.write(`seed ${SEED}\n`)
     const declaration = format === 'xml' ? XML_DECLARATION : JSON_DECLARATION
     const onDuckdb = place(address)
     const onSpark = place(address)
     for (const where of [onDuckdb, onSpark])
       writeFileSync(where.declaration, declaration(address, onDuckdb.topic, drift))
-    await send(onDuckdb.topic, hostileMessages(format, 200, SEED))
+    await send(onDuckdb.topic, hostileMessages(format, 200, RUN_SEED))
     const counts = [
       await run(onDuckdb, 'duckdb', 'stream', '--until-caught-up'),
       await run(onSpark, 'spark', 'stream', '--until-caught-up'),

@@ -11,6 +11,7 @@ import { arrowTable } from '../../src/engines/spark/arrow-rows.ts'
 import { writeCheckpoint } from '../../src/lakehouse/checkpoint.ts'
 import { createLocalStore } from '../../src/lakehouse/stores/local.ts'
 import { openTable, type Table } from '../../src/lakehouse/table.ts'
+import { keepEnvironment } from '../support/environment.ts'
 import { createChance, type Chance } from '../support/chance.ts'
 import { allAlike } from '../support/layout-readers.ts'
 import { DECLARATION, PARTS, TYPED, asBefore, namesIn, records, world } from '../support/odd-partitions.ts'
@@ -19,12 +20,12 @@ import { sharedSpark, type SharedSpark } from '../support/spark.ts'
 import { limitMs } from '../support/time-limits.ts'
 
 let spark: SharedSpark
-const before = { ...process.env }
+const restoreEnvironment = keepEnvironment()
 beforeAll(async () => {
   spark = await sharedSpark()
 }, limitMs(180_000))
 afterAll(async () => {
-  process.env = before
+  restoreEnvironment()
 })
 
 const RAW = ['id', 'outcome', 'ingest_date']

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { keepEnvironment } from '../support/environment.ts'
 import { sampled } from '../support/chance.ts'
 import { sharedSpark, type SharedSpark } from '../support/spark.ts'
 import { startHdfs, sharedS3, type StorageServer } from '../support/storage.ts'
@@ -17,7 +18,7 @@ const KINDS = sampled(['local', 's3', 'hdfs'], 1)
 let spark: SharedSpark
 let servers: Record<string, StorageServer>
 let address = ''
-const before = { ...process.env }
+const restoreEnvironment = keepEnvironment()
 
 beforeAll(async () => {
   const [s3, hdfs, kafka] = await Promise.all([
@@ -33,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   servers.hdfs?.kill()
-  for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
+  restoreEnvironment()
 })
 
 const COLUMNS = ['record_id', 'title', 'author_name', 'author_country', 'publication_year']

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { RUN_SEED } from '../support/chance.ts'
 import type { StageColumn, StageEngine } from '../../src/core/engine.ts'
 import { ensureRows } from '../../src/core/rows.ts'
 import { normalizeColumn, type RawColumn } from '../../src/dataset/normalize.ts'
@@ -19,7 +20,6 @@ import { SCALAR_TYPES, expectedOf, typeCases } from '../support/type-texts.ts'
 import type { TypeSettings } from '../support/type-settings.ts'
 
 const COUNT = Number(process.env.HEADRACE_TEST_TYPE_TEXTS ?? 2_000)
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 const folder = mkdtempSync(join(tmpdir(), 'headrace-staged-'))
 const options = { memoryBytes: 512 << 20, threads: 1, spillFolder: join(folder, 'spill') }
 let engine: StageEngine
@@ -112,8 +112,7 @@ function doubleBits(value: string | null): string | null {
 }
 
 test.each(SCALAR_TYPES)('%s: the file holds what the model reads', { timeout: 600_000 }, async (type) => {
-  process.stderr.write(`seed ${SEED}\n`)
-  const cases = typeCases(type, COUNT, SEED)
+  const cases = typeCases(type, COUNT, RUN_SEED)
   const expected = await expectedOf(cases)
   const groups = new Map<string, { text: string; value: string | null }[]>()
   cases.forEach(({ column, text }, i) => {

@@ -27,7 +27,6 @@ const PRINCIPAL = { name: 'test', role: 'operator', tenantId: undefined } as con
 test(
   `${CUTS} power cuts under purchases: every one that was acknowledged is there, and the books add up`,
   async () => {
-    process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
     const disk = loopDisk(1_024)
     // The server's user must get through to its data.
     for (const folder of [disk.path, dirname(disk.path)]) chmodSync(folder, 0o755)

@@ -34,7 +34,6 @@ const chance = createChance()
 let kafka: Broker
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 
 /** A dataset whose RAW table lies on another disk. */

@@ -27,7 +27,6 @@ let kafka: Broker
 
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 
 const CHILD = ['file.written', 'file.synced', 'folder.synced', 'batch.prepared'] as const

@@ -5,7 +5,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readJournal } from '../../src/sample/journal.ts'
 import { createChance } from '../support/chance.ts'
 import {
@@ -27,8 +27,6 @@ import {
 import { limitMs } from '../support/time-limits.ts'
 
 const chance = createChance()
-
-beforeAll(() => void process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`))
 
 const KILLS = Number(process.env.HEADRACE_TEST_KILLS ?? 6)
 const MESSAGES = Number(process.env.HEADRACE_TEST_MESSAGES ?? 150_000)

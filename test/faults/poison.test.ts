@@ -34,7 +34,6 @@ let admin: Admin
 let producer: Producer
 
 beforeAll(async () => {
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
   kafka = await broker()
   admin = new Admin({ clientId: 'test', bootstrapBrokers: [kafka.address] })
   producer = new Producer({ clientId: 'test', bootstrapBrokers: [kafka.address] })

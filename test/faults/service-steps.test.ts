@@ -31,7 +31,6 @@ const steps = SERVICE_FAILPOINTS.toSorted(() => chance() - 0.5)
 test(
   `killed ${KILLS} times at the steps between hold and release: holds equal what runs, each execution ends once, its output is there once`,
   async () => {
-    process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
     const kills = Array.from({ length: KILLS }, (_, kill) => steps[kill % steps.length])
     await Promise.all(
       Array.from({ length: SERVICES }, (_, own) =>

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { tableColumn } from '../../src/core/table-schema.ts'
 import { openOrCreateTable, openTable, type Table } from '../../src/lakehouse/table.ts'
 import { openStore } from '../../src/operations/stores.ts'
+import { keepEnvironment } from '../support/environment.ts'
 import { killAtEnd } from '../support/at-end.ts'
 import { createChance, type Chance } from '../support/chance.ts'
 import { startHdfs, startS3, type StorageServer } from '../support/storage.ts'
@@ -29,7 +30,7 @@ const CLEANED_AT_ONCE = {
 
 const folder = mkdtempSync(join(tmpdir(), 'headrace-sleepers-'))
 const servers: Record<string, StorageServer> = {}
-const before = { ...process.env }
+const restoreEnvironment = keepEnvironment()
 const sleepers = new Set<number>()
 killAtEnd(sleepers)
 
@@ -40,8 +41,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   for (const server of Object.values(servers)) server.kill()
-  for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
-  Object.assign(process.env, before)
+  restoreEnvironment()
   rmSync(folder, { recursive: true, force: true })
 })
 

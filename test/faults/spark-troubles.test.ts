@@ -26,7 +26,6 @@ import { commitAfter, sparkAndBroker, within } from '../support/spark-drills.ts'
 
 const chance = createChance()
 const world = sparkAndBroker()
-process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 
 const KILLS = Number(process.env.HEADRACE_TEST_SPARK_KILLS ?? 1)
 

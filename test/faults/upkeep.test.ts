@@ -49,7 +49,6 @@ let kafka: Broker
 
 beforeAll(async () => {
   kafka = await broker()
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 
 interface Kept extends Place {

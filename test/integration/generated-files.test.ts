@@ -8,6 +8,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { RUN_SEED } from '../support/chance.ts'
 import { openSession, type DuckSession } from '../../src/engines/duckdb/session.ts'
 import { generateFile, type GeneratedFile } from '../support/generated-files.ts'
 import type { GeneratedColumn } from '../support/generated-parts.ts'
@@ -18,7 +19,6 @@ import { limitMs } from '../support/time-limits.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 
 const FILES = Number(process.env.HEADRACE_TEST_GENERATED_FILES ?? 24)
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 /** To look at one file: HEADRACE_TEST_GENERATED_FILE=17. */
 const ONLY = process.env.HEADRACE_TEST_GENERATED_FILE
 
@@ -239,10 +239,10 @@ async function differencesOf(file: GeneratedFile, index: number, expected: Both)
 }
 
 test(
-  `${FILES} files give the rows and rejects that Python finds (HEADRACE_TEST_SEED=${SEED})`,
+  `${FILES} files give the rows and rejects that Python finds (HEADRACE_TEST_SEED=${RUN_SEED})`,
   async () => {
     const indexes = ONLY === undefined ? Array.from({ length: FILES }, (_, i) => i) : [Number(ONLY)]
-    const files = indexes.map((index) => generateFile(SEED, index))
+    const files = indexes.map((index) => generateFile(RUN_SEED, index))
     const expected = await readByPython(tasksOf(files))
     const differences: string[] = []
     for (const [i, file] of files.entries()) {

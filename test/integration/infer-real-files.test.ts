@@ -205,7 +205,6 @@ async function load(sample: RealFile): Promise<Job | undefined> {
 function chosen(): RealFile[] {
   if (ALL) return FILES
   const chance = createChance()
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
   const only = process.env.HEADRACE_TEST_REAL_FILES ?? ''
   if (only !== '') return FILES.filter((sample) => sample.name.includes(only))
   return FILES.map((sample) => ({ sample, order: chance() }))

@@ -15,13 +15,12 @@ import { createSlab } from '../../src/core/slab.ts'
 import type { Broker } from '../../src/host/kafka-broker.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { java } from '../support/java.ts'
-import { sampled } from '../support/chance.ts'
+import { RUN_SEED, sampled } from '../support/chance.ts'
 import { openSmallApp } from '../support/small-app.ts'
 import { broker, ownBroker } from '../support/system.ts'
 import { limitMs } from '../support/time-limits.ts'
 
 const HISTORIES = Number(process.env.HEADRACE_TEST_KAFKA_HISTORIES ?? 10)
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 /** Topics that are also streamed into RAW; the long suite streams all. */
 const LANDED = 2
 /** Rounds of fetching that a partition with records may be left out of. */
@@ -156,10 +155,10 @@ processed: { key: [id] }
 `
 
 test(
-  `${HISTORIES} topics with overlapping, aborted and dead transactions: what Java's consumer reads (HEADRACE_TEST_SEED=${SEED})`,
+  `${HISTORIES} topics with overlapping, aborted and dead transactions: what Java's consumer reads (HEADRACE_TEST_SEED=${RUN_SEED})`,
   async () => {
     const { address } = await compactingBroker()
-    const args = [address, `histories-${process.pid}`, String(SEED), String(HISTORIES)]
+    const args = [address, `histories-${process.pid}`, String(RUN_SEED), String(HISTORIES)]
     const histories = historiesOf(await java('kafka', 'RandomHistories', args))
     expect(histories).toHaveLength(HISTORIES)
     for (const history of histories) {

@@ -3,6 +3,7 @@
  * published by a batch.
  */
 import { beforeAll, test } from 'vitest'
+import { RUN_SEED } from '../support/chance.ts'
 import { openKafkaSink } from '../../src/connectors/kafka/sink.ts'
 import type { KafkaSourceSpec } from '../../src/dataset/declaration.ts'
 import { sharedSpark, type SharedSpark } from '../support/spark.ts'
@@ -24,7 +25,6 @@ import { SCALAR_TYPES } from '../support/type-texts.ts'
 
 const LONG = process.env.HEADRACE_TEST_LONG_SUITE !== undefined
 const COUNT = LONG ? Number(process.env.HEADRACE_TEST_TYPE_TEXTS ?? 10_000) : 40
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 /** A message holds a megabyte at most. */
 const RECORDS = 200
 
@@ -60,7 +60,11 @@ test.each(cases)(
   { timeout: limitMs(180_000) },
   async (format, family) => {
     // A run costs Spark a minute for its columns and next to nothing for its records.
-    for (const some of rounds(FAMILIES[family] ?? SCALAR_TYPES, { count: COUNT, seed: SEED, most: 25_000 })) {
+    for (const some of rounds(FAMILIES[family] ?? SCALAR_TYPES, {
+      count: COUNT,
+      seed: RUN_SEED,
+      most: 25_000,
+    })) {
       const topic = `typed-${process.pid}-${format}-${family}-${Math.floor(performance.now())}`
       const kafka = `kafka: { brokers: ["${address}"], topic: ${topic} }`
       const source = sourceOf(await recordsOf(some, format), format, { source: kafka, most: RECORDS })

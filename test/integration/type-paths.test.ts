@@ -5,7 +5,7 @@
  * test/service/proven-read.test.ts holds against the same model.
  */
 import { expect, test } from 'vitest'
-import { sampled } from '../support/chance.ts'
+import { RUN_SEED, sampled } from '../support/chance.ts'
 import { limitMs } from '../support/time-limits.ts'
 import { runWork, workOf } from '../support/transfers.ts'
 import type { TextFormat } from '../support/typed-files.ts'
@@ -25,7 +25,6 @@ import {
 import type { TypeCase } from '../support/type-texts.ts'
 
 const COUNT = Number(process.env.HEADRACE_TEST_TYPE_TEXTS ?? 1_000)
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 const timeout = limitMs(180_000)
 
 const streams = FORMATS.flatMap((format) => Object.keys(FAMILIES).map((family) => [format, family] as const))
@@ -34,7 +33,7 @@ test.each(sampled(streams, 5))(
   '%s, %s: the stream lands what the model reads and refuses what it refuses',
   { timeout },
   async (format, family) => {
-    for (const cases of rounds(FAMILIES[family], { count: COUNT, seed: SEED })) {
+    for (const cases of rounds(FAMILIES[family], { count: COUNT, seed: RUN_SEED })) {
       const source = sourceOf(await recordsOf(cases, format), format)
       await run(source, 'stream', '--until-caught-up')
       await expectModelled(source, zone(source, 'raw'), 'ordinal')
@@ -84,7 +83,7 @@ test.each(sampled(jobs, 6))(
   { timeout },
   async (format, by, family) => {
     const ways = waysOf(format).filter((way): way is Way => by === 'declaration' || way !== 'field')
-    for (const cases of rounds(FAMILIES[family], { count: COUNT, seed: SEED })) {
+    for (const cases of rounds(FAMILIES[family], { count: COUNT, seed: RUN_SEED })) {
       const source = sourceOf(
         await recordsOf(cases, format, by === 'columns' ? { ways, meant: inUtc } : { ways }),
         format,

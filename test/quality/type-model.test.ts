@@ -4,6 +4,7 @@
  * HEADRACE_TEST_TYPE_TEXTS says how many a type.
  */
 import { expect, test } from 'vitest'
+import { RUN_SEED } from '../support/chance.ts'
 import { ensureRows } from '../../src/core/rows.ts'
 import type { Column, ScalarType } from '../../src/dataset/declaration.ts'
 import { normalizeColumn, type RawColumn } from '../../src/dataset/normalize.ts'
@@ -15,7 +16,6 @@ import { SCALAR_TYPES, expectedOf, typeCases, type TypeCase, type Verdict } from
 import type { TypeSettings } from '../support/type-settings.ts'
 
 const COUNT = Number(process.env.HEADRACE_TEST_TYPE_TEXTS ?? 20_000)
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Math.floor(Math.random() * 1e6))
 
 /**
  * When Ireland's summers ended before 1940 depends on the edition of the time zone database: Node's and
@@ -25,8 +25,7 @@ const isDisputed = ({ timezone }: TypeSettings, text: string): boolean =>
   timezone === 'Europe/Dublin' && /19[0-3]\d/.test(text)
 
 test.each(SCALAR_TYPES)('%s: what we read is what the model reads', { timeout: 600_000 }, async (type) => {
-  process.stderr.write(`seed ${SEED}\n`)
-  const cases = typeCases(type, COUNT, SEED)
+  const cases = typeCases(type, COUNT, RUN_SEED)
   const expected = await expectedOf(cases)
   const share = expected.filter((verdict) => verdict.verdict === 'value').length / COUNT
   expect(share).toBeGreaterThan(0.1)

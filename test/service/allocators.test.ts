@@ -12,7 +12,6 @@ import { createChance } from '../support/chance.ts'
 const chance = createChance()
 const { service, clock, buyer, queue, round, take, done, row, inOrder } = await queueWorld()
 afterAll(() => service.close())
-process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 
 test('200 allocators at once on what fits a few: nothing over-allocated, nothing negative, each start once', async () => {
   const tenants = await Promise.all(Array.from({ length: 10 }, () => buyer({ hours: 30, jobs: 20 })))

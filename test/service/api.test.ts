@@ -55,7 +55,6 @@ beforeAll(async () => {
     token: tenant.owner,
     body: { ...JOB, schedule_cron: null },
   })
-  process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 })
 afterAll(() => service.close())
 

@@ -8,7 +8,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startRunner } from '../../src/control/loops/runner.ts'
 import { startScheduler, type Loop } from '../../src/control/loops/scheduler.ts'
-import { createChance } from '../support/chance.ts'
+import { RUN_SEED } from '../support/chance.ts'
 import { hostileRequests } from '../support/hostile-tenant.ts'
 import { JOB, testService, type TestService } from '../support/service.ts'
 import { until } from '../support/system.ts'
@@ -49,8 +49,6 @@ function oddIn(what: string, { statusCode, body }: { statusCode: number; body: s
 }
 
 test('every route and every field of a declaration at its most expensive', async () => {
-  const { seed } = createChance()
-  process.stderr.write(`seed ${seed} (HEADRACE_TEST_SEED repeats it)\n`)
   const job = async (tenant: typeof evil, body: object): Promise<string> =>
     (
       await service.call<{ job_id: string }>('POST', `/tenants/${tenant.id}/jobs`, {
@@ -58,7 +56,7 @@ test('every route and every field of a declaration at its most expensive', async
         body,
       })
     ).body.job_id
-  const requests = hostileRequests(seed, SHARE, { tenant: evil.id, job: await job(evil, JOB) })
+  const requests = hostileRequests(RUN_SEED, SHARE, { tenant: evil.id, job: await job(evil, JOB) })
   const work = await job(good, {
     ...JOB,
     job_name: 'works',

@@ -3,7 +3,7 @@
  * on one dataset, while rows come, change and commit late. At the end nothing is lost and nothing doubled.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createChance } from '../support/chance.ts'
+import { RUN_SEED, createChance } from '../support/chance.ts'
 import { startForeignWriter, type ForeignWriter } from '../support/delta-foreign.ts'
 import { limitMs } from '../support/time-limits.ts'
 import { KINDS, startKinds, type Kind, type OpenSource } from '../support/walk-kinds.ts'
@@ -24,13 +24,12 @@ import {
 } from '../support/walk-world.ts'
 
 const WALKS = Number(process.env.HEADRACE_TEST_JOB_WALKS ?? 20)
-const SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
 const isLong = process.env.HEADRACE_TEST_LONG_SUITE !== undefined
 
 /** A seed says which kind of source its jobs read. */
 const walks = Array.from({ length: WALKS }, (_, i): [Kind, number] => [
-  KINDS[(SEED + i) % KINDS.length],
-  SEED + i,
+  KINDS[(RUN_SEED + i) % KINDS.length],
+  RUN_SEED + i,
 ])
 
 /** Walks beside each other, each on a service that it alone breaks. */

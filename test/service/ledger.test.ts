@@ -14,7 +14,6 @@ import { createChance } from '../support/chance.ts'
 const chance = createChance()
 const { service, clock, now, buyer, queue, round, take, done, row, lots, inOrder } = await queueWorld()
 afterAll(() => service.close())
-process.stderr.write(`seed ${chance.seed} (HEADRACE_TEST_SEED repeats it)\n`)
 
 test('hold, settle, release: the estimate is held, the actual is consumed, the rest goes back', async () => {
   const tenant = await buyer({ hours: 10 })

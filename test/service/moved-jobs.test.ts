@@ -5,12 +5,13 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runZones } from '../../src/executions/zone-job.ts'
 import type { Outcome, Work } from '../../src/executions/work.ts'
+import { keepEnvironment } from '../support/environment.ts'
 import { openFolder, postgres, run } from '../support/service.ts'
 import { deltalake } from '../support/system.ts'
 import { rowsOf, runWork, workOf } from '../support/transfers.ts'
 
 const home = openFolder('headrace-moved-')
-const before = { ...process.env }
+const restoreEnvironment = keepEnvironment()
 let client: pg.Client
 let url: URL
 
@@ -24,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await client.end()
-  process.env = before
+  restoreEnvironment()
 })
 
 /** Three rows in a table with a cursor. */

@@ -1,5 +1,6 @@
 /**
- * Chance that can be repeated: tests that kill at random print their seed, and HEADRACE_TEST_SEED gives it back.
+ * Chance that can be repeated: a run prints its seed when it starts (vitest.config.ts), and HEADRACE_TEST_SEED gives
+ * it back.
  */
 
 export interface Chance {
@@ -8,10 +9,11 @@ export interface Chance {
   readonly seed: number
 }
 
+/** The seed of this run; a benchmark, which the test runner does not start, draws its own. */
+export const RUN_SEED = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000)
+
 /** Numerical Recipes' linear congruential generator: spread well enough to choose moments. */
-export function createChance(
-  seed = Number(process.env.HEADRACE_TEST_SEED ?? Date.now() % 1_000_000),
-): Chance {
+export function createChance(seed = RUN_SEED): Chance {
   let state = seed
   const next = (): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0

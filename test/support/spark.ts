@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { openSparkSession, type SparkSession } from '../../src/engines/spark/session.ts'
 import { fetchJars, freePort } from '../../src/host/jvm-servers.ts'
 import { startSparkServer, type SparkServer, type SparkServerOptions } from '../../src/host/spark-server.ts'
+import { keepEnvironment } from './environment.ts'
 import { SPARK_JVM } from './java.ts'
 import { killAtEnd } from './at-end.ts'
 import { sharedS3 } from './storage.ts'
@@ -56,12 +57,12 @@ export function sharedSpark(): Promise<SharedSpark> {
 
 /** It finds the shared S3 server, as a server that a job starts finds the storage of the job: by what it inherits. */
 async function startShared(): Promise<SharedSpark> {
-  const before = { ...process.env }
+  const restoreEnvironment = keepEnvironment()
   Object.assign(process.env, (await sharedS3()).env)
   try {
     return await testSpark()
   } finally {
-    process.env = before
+    restoreEnvironment()
   }
 }
 

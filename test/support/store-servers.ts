@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import type { ObjectStore } from '../../src/core/object-store.ts'
 import { openStore } from '../../src/operations/stores.ts'
+import { keepEnvironment } from './environment.ts'
 import { startHdfs, startS3, type StorageServer } from './storage.ts'
 
 export const REMOTE = ['s3', 'hdfs']
@@ -24,7 +25,7 @@ export function storeServers(remote = REMOTE): StoreServers {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-stores-'))
   const servers: Record<string, StorageServer> = {}
   const stores: Record<string, ObjectStore> = {}
-  const before = { ...process.env }
+  const restoreEnvironment = keepEnvironment()
   const open = (kind: string, name: string): Promise<ObjectStore> =>
     openStore(kind === 'local' ? join(folder, name) : servers[kind].root(name))
   beforeAll(async () => {
@@ -39,8 +40,7 @@ export function storeServers(remote = REMOTE): StoreServers {
   })
   afterAll(() => {
     for (const server of Object.values(servers)) server.kill()
-    for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
-    Object.assign(process.env, before)
+    restoreEnvironment()
   })
   return { folder, servers, storeOf: (kind) => stores[kind], open }
 }
