@@ -52,7 +52,7 @@ export async function reconcile(
       what: 'CPU seconds paid',
       records: Math.round(cpu.paid),
       agrees: yes(Math.abs(cpu.paid - cpu.charged) < ROUNDED_SECONDS * cpu.executions),
-      note: 'the ledger equals booked cores times run time; drafts are free',
+      note: 'equals booked cores times run time; drafts are free',
     },
     {
       what: 'freshness p50 / p99',
@@ -224,7 +224,7 @@ async function query(tables: Ask, table: string, sql: string): Promise<Line[]> {
 /** Receipts show vCPU-hours to the sixth decimal. */
 const ROUNDED_SECONDS = 0.0036 + 1e-6
 
-/** CPU seconds: charged by the ledger, and measured by the runs. Drafts are free. */
+/** CPU seconds: charged by the ledger, and by the receipts of the runs. Drafts are free. */
 async function cpuOf(service: Ask): Promise<{ paid: number; charged: number; executions: number }> {
   const ledger = (await service(['usage', '--ledger'])) as unknown as {
     items: { credit: string; cpu_microseconds: string }[]

@@ -43,7 +43,7 @@ interface Room {
 
 /**
  * Ids of the executions to start, one of a job. The first of a namespace that does not fit reserves what it
- * needs, so that smaller ones behind it cannot keep it waiting for ever. A runner leaves to the others what is
+ * needs, so that smaller ones behind it cannot delay it forever. A runner leaves to the others what is
  * beyond its share; what nobody took in time it takes all the same, so that each booking starts while one
  * runner lives.
  */

@@ -157,7 +157,7 @@ export const ResourceUsed = Type.Object({
   charged_vcpu_hours: Type.Optional(
     Type.Number({
       description:
-        'What was taken from the balance: vcpu_hours, or 0 for drafts and on dedicated units of its own.',
+        'The part of vcpu_hours that the balance paid: 0 for drafts and on dedicated units of its own.',
     }),
   ),
   cpu_efficiency_percent: Type.Optional(
